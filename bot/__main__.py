@@ -1,0 +1,5 @@
+"""The `study-bot` command."""
+
+
+def main() -> None:
+    """Run the command line."""
