@@ -1,0 +1,31 @@
+"""What happened, in order: the log that undo, audit, chapters and announcements read."""
+
+from bot.timeline import store
+from bot.timeline.dispatch import Consumer, DeliveryImpossible, Dispatcher
+from bot.timeline.model import Delivery, Event, LiveMessage, NewEvent
+from bot.timeline.service import Clock, Timeline
+from bot.timeline.store import (
+    forget_actor,
+    forget_actors_before,
+    latest_to_undo,
+    mark_undone,
+    put_live_message,
+)
+
+__all__ = [
+    "Clock",
+    "Consumer",
+    "Delivery",
+    "DeliveryImpossible",
+    "Dispatcher",
+    "Event",
+    "LiveMessage",
+    "NewEvent",
+    "Timeline",
+    "forget_actor",
+    "forget_actors_before",
+    "latest_to_undo",
+    "mark_undone",
+    "put_live_message",
+    "store",
+]

@@ -1,0 +1,361 @@
+"""The SQLite file: one writer, one reader, migrations.
+
+Work is a plain function over a `sqlite3` connection, run as a whole on the connection's own
+thread: one hop for any number of statements, and no two tasks can ever stand inside one
+transaction (aiosqlite's shared connection would interleave them).
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import re
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+
+import aiosqlite
+
+from bot.errors import N_, OperatorError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class DatabaseUnusable(OperatorError):
+    """The file can't be used as it is; it has not been changed."""
+
+    message = N_(
+        "The database {path} can't be used: {problem}. It has not been changed. {advice}"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file of `migrations/`: `NNNN_what.sql`."""
+
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def digest(self) -> str:
+        """Tells an edited file from the one that was applied."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    def statements(self) -> Iterator[str]:
+        """Yield the file's statements one by one.
+
+        `executescript` would commit implicitly and leave half a schema behind a failure.
+        """
+        pending = ""
+        for line in self.sql.splitlines(keepends=True):
+            pending += line
+            if sqlite3.complete_statement(pending):
+                yield pending.strip()
+                pending = ""
+        if re.sub(r"--[^\n]*", "", pending).strip():
+            raise sqlite3.OperationalError(f"{self.name}: the last statement does not end")
+
+
+class Transaction:
+    """A write transaction: SQL, and what to do on the event loop once it is committed."""
+
+    __slots__ = ("_connection", "committed")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.committed: list[Callable[[], None]] = []
+
+    def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
+        """Run one statement."""
+        return self._connection.execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Any) -> sqlite3.Cursor:
+        """Run one statement for each row of parameters."""
+        return self._connection.executemany(sql, parameters)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called on the event loop when (and only if) this is committed."""
+        if callback not in self.committed:
+            self.committed.append(callback)
+
+
+class _Connection(aiosqlite.Connection):
+    """An aiosqlite connection that runs a whole function in one hop to its thread."""
+
+    async def run(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        return await self._execute(work, self._conn, *args, **kwargs)
+
+
+def _connect(path: Path, mode: Literal["rwc", "rw", "ro"]) -> _Connection:
+    def connector() -> sqlite3.Connection:
+        # Autocommit mode: transactions begin and end where we say so.
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
+        )
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    return _Connection(connector, 64)
+
+
+class Database:
+    """The open database. Make it with `Database.open`, end it with `close`."""
+
+    def __init__(self, path: Path, writer: _Connection, reader: _Connection) -> None:
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+
+    @classmethod
+    async def open(cls, path: Path, *, migrations: list[Migration] | None = None) -> "Database":
+        """Open (or make) the file and bring it to this program's version.
+
+        Raises:
+            DatabaseUnusable: newer than this program, unreadable, read-only or corrupt.
+        """
+        known = load_migrations() if migrations is None else migrations
+        await asyncio.to_thread(_check, path, known)
+        writer = _connect(path, "rwc")
+        reader: _Connection | None = None
+        try:
+            await writer
+            await writer.run(_prepare, path, known)
+            reader = _connect(path, "ro")
+            await reader
+        except sqlite3.Error as error:
+            await _close_quietly(writer, reader)
+            raise _unusable(path, error) from error
+        except BaseException:
+            await _close_quietly(writer, reader)
+            raise
+        return cls(path, writer, reader)
+
+    async def write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(transaction, …)` in one transaction: all of it, or nothing of it."""
+        # Shielded: once it has begun it is finished and its callbacks called, even if the
+        # caller is cancelled (a person's timeout must not separate a commit from its news).
+        return await asyncio.shield(self._write(work, *args, **kwargs))
+
+    async def _write(
+        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        result, callbacks = await self._writer.run(_in_transaction, work, args, kwargs)
+        for callback in callbacks:
+            callback()
+        return result
+
+    async def read(
+        self,
+        work: Callable[Concatenate[sqlite3.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Run `work(connection, …)` on the reading connection, in one consistent snapshot.
+
+        It sees everything committed before the call, and never waits behind a writer.
+        """
+        return await self._reader.run(_in_snapshot, work, args, kwargs)
+
+    async def backup(self, target: Path) -> None:
+        """Copy the whole database to `target` through SQLite's backup API, safe while running."""
+        await asyncio.to_thread(backup, self.path, target)
+
+    async def close(self) -> None:
+        """Close both connections; their threads end."""
+        await self._reader.close()
+        with contextlib.suppress(sqlite3.Error):
+            await self._writer.run(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self._writer.close()
+
+
+async def _close_quietly(*connections: _Connection | None) -> None:
+    for connection in connections:
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                await connection.close()
+
+
+def _in_transaction(
+    connection: sqlite3.Connection,
+    work: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> tuple[T, list[Callable[[], None]]]:
+    transaction = Transaction(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(transaction, *args, **kwargs)
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+    return result, transaction.committed
+
+
+def _in_snapshot(
+    connection: sqlite3.Connection,
+    work: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+) -> T:
+    connection.execute("BEGIN")
+    try:
+        return work(connection, *args, **kwargs)
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def load_migrations() -> list[Migration]:
+    """Read the shipped migrations, in order."""
+    found: list[Migration] = []
+    for file in resources.files("migrations").iterdir():
+        match = re.fullmatch(r"(\d{4})_(\w+)\.sql", file.name)
+        if match:
+            sql = file.read_text(encoding="utf-8")
+            found.append(Migration(int(match[1]), file.name, sql))
+    found.sort(key=lambda migration: migration.version)
+    return found
+
+
+def _check(path: Path, known: list[Migration]) -> None:
+    """Look at an existing file without changing it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            return
+        if path.stat().st_size == 0:
+            return
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as connection:
+            version = connection.execute("PRAGMA user_version").fetchone()[0]
+            newest = known[-1].version if known else 0
+            if version > newest:
+                raise DatabaseUnusable(
+                    path=path,
+                    problem=f"it was written by a newer version of this program "
+                    f"(its format {version}, known here {newest})",
+                    advice="Install that version again, or restore a backup.",
+                )
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+            if verdict != "ok":
+                raise DatabaseUnusable(
+                    path=path,
+                    problem=f"it is damaged ({verdict})",
+                    advice="Restore your latest backup, or recover it with the sqlite3 tool.",
+                )
+    except (sqlite3.Error, OSError) as error:
+        raise _unusable(path, error) from error
+    if not _writable(path):
+        raise DatabaseUnusable(
+            path=path,
+            problem="it is read-only for this user",
+            advice="Give the user that runs the bot the right to write the file and its folder.",
+        )
+
+
+def _writable(path: Path) -> bool:
+    try:
+        with path.open("r+b"):
+            return True
+    except OSError:
+        return False
+
+
+def _unusable(path: Path, error: Exception) -> DatabaseUnusable:
+    text = str(error)
+    advice = "Check the disk and the rights of the file and its folder."
+    if "not a database" in text or "malformed" in text:
+        advice = "Restore your latest backup, or recover it with the sqlite3 tool."
+    elif "locked" in text:
+        advice = "Another program holds it; end that one first."
+    return DatabaseUnusable(path=path, problem=text, advice=advice)
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> None:
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    migrate(connection, path, known)
+
+
+def migrate(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> list[str]:
+    """Apply what is missing, each file and its record in one transaction; return their names."""
+    applied: list[str] = []
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version:
+        digests = dict(connection.execute("SELECT version, digest FROM migrations").fetchall())
+        for migration in known:
+            if migration.version <= version and digests.get(migration.version) != migration.digest:
+                raise DatabaseUnusable(
+                    path=path,
+                    problem=f"its migration {migration.name} is not the one of this program",
+                    advice="Install the version that made it, or restore a backup.",
+                )
+    for migration in known:
+        if migration.version <= version:
+            continue
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in migration.statements():
+                connection.execute(statement)
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY,"
+                " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+            )
+            connection.execute(
+                "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+                (migration.version, migration.name, migration.digest, to_micros(utc_now())),
+            )
+            connection.execute(f"PRAGMA user_version = {migration.version:d}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+        applied.append(migration.name)
+    return applied
+
+
+def backup(source: Path, target: Path) -> None:
+    """Copy `source` to `target` through SQLite's backup API; `target` appears whole or not."""
+    unfinished = target.with_name(f".{target.name}.unfinished")
+    unfinished.unlink(missing_ok=True)
+    try:
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
+            ) as original,
+            contextlib.closing(sqlite3.connect(unfinished)) as copy,
+        ):
+            original.backup(copy, pages=1024, sleep=0.001)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def utc_now() -> datetime:
+    """Return the current time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def to_micros(moment: datetime) -> int:
+    """Store an aware time as microseconds since 1970."""
+    return int(moment.timestamp() * 1_000_000)
+
+
+def from_micros(micros: int) -> datetime:
+    """Read back what `to_micros` stored."""
+    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+
+
+def from_micros_or_none(micros: int | None) -> datetime | None:
+    """Read back a time that may be absent."""
+    return None if micros is None else from_micros(micros)

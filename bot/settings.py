@@ -1,0 +1,178 @@
+"""Settings from the environment and `.env`. Nothing is read at import."""
+
+import ipaddress
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+from zoneinfo import available_timezones
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bot.errors import N_, OperatorError
+
+Minutes = Annotated[int, Field(ge=1, le=7 * 24 * 60)]
+
+
+class BadSetting(OperatorError):
+    """A setting that can't be used; one line a setting."""
+
+    message = N_("Can't start, these settings need a look:\n{problems}")
+
+
+class Settings(BaseSettings):
+    """Every setting of the program, with its default.
+
+    A guild's own choices (`/setup`) stand in the database; these are the installation's.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+    )
+
+    discord_token: SecretStr | None = Field(
+        default=None, description="The bot's token from Discord's developer portal."
+    )
+    study_bot_data: Path = Field(
+        default=Path("data"), description="Folder of the database and everything else kept."
+    )
+    study_bot_log_format: Literal["text", "json"] = Field(
+        default="text", description="How log lines are written."
+    )
+    study_bot_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least important log line that is written."
+    )
+    study_bot_locale: Literal["auto", "en", "ja"] = Field(
+        default="auto",
+        description="Language of shared posts in guilds that chose none; auto: the guild's own.",
+    )
+    study_bot_time_zone: str = Field(
+        default="auto",
+        description="Time zone (tz database name) of guilds that chose none; "
+        "auto: Asia/Tokyo where the guild is Japanese, else UTC.",
+    )
+    study_bot_open_questions: int = Field(
+        default=5, ge=1, le=100, description="Open questions a person may have at once."
+    )
+    study_bot_question_pace_seconds: int = Field(
+        default=20, ge=0, le=3600, description="Least seconds between two messages with questions."
+    )
+    study_bot_anonymous: bool = Field(
+        default=True, description="Whether questions may be asked anonymously (after approval)."
+    )
+    study_bot_anonymous_open: int = Field(
+        default=2, ge=1, le=100, description="Open anonymous questions a person may have at once."
+    )
+    study_bot_late_hours: int = Field(
+        default=48, ge=0, le=720, description="Hours after a session in which questions still count."
+    )
+    study_bot_quiet_ask_minutes: Minutes = Field(
+        default=30, description="Quiet minutes after which the bot asks whether a session is over."
+    )
+    study_bot_quiet_end_minutes: Minutes = Field(
+        default=60, description="Quiet minutes after which a session ends by itself."
+    )
+    study_bot_session_hours: int = Field(
+        default=5, ge=1, le=48, description="Hours after which a session ends whatever happens."
+    )
+    study_bot_names_in_exports: Literal["shown", "hidden"] = Field(
+        default="shown", description="Whether exports name who asked and who answered."
+    )
+    study_bot_forget_askers_days: int = Field(
+        default=180, ge=1, description="Days after a session when askers' ids are forgotten."
+    )
+    study_bot_audit_days: int = Field(
+        default=90, ge=1, description="Days for which the record of who did what keeps names."
+    )
+    study_bot_api_base: str | None = Field(
+        default=None,
+        description="Another server to speak to instead of Discord; loopback only (playground).",
+    )
+    study_bot_gateway: str | None = Field(
+        default=None, description="The gateway that belongs to STUDY_BOT_API_BASE; loopback only."
+    )
+    study_bot_cdn: str | None = Field(
+        default=None, description="The file server that belongs to it; loopback only."
+    )
+
+    @field_validator("study_bot_time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value != "auto" and value not in available_timezones():
+            raise ValueError("not a time zone of the tz database; write e.g. Asia/Tokyo or auto")
+        return value
+
+    @field_validator("discord_token")
+    @classmethod
+    def _blank_is_none(cls, value: SecretStr | None) -> SecretStr | None:
+        return value if value and value.get_secret_value().strip() else None
+
+    @field_validator("study_bot_api_base", "study_bot_gateway", "study_bot_cdn")
+    @classmethod
+    def _loopback_only(cls, value: str | None) -> str | None:
+        # A real token must never be sent to somebody else's server.
+        if value is not None and not is_loopback(value):
+            raise ValueError("must be a loopback address such as http://127.0.0.1:8080/api/v10")
+        return value
+
+    @field_validator("study_bot_quiet_end_minutes")
+    @classmethod
+    def _asks_before_it_ends(cls, value: int, info: object) -> int:
+        asks: object = getattr(info, "data", {}).get("study_bot_quiet_ask_minutes", 0)
+        if isinstance(asks, int) and value <= asks:
+            raise ValueError("must be more than STUDY_BOT_QUIET_ASK_MINUTES")
+        return value
+
+    @property
+    def database_path(self) -> Path:
+        """Where the SQLite file is."""
+        return self.study_bot_data / "study-bot.sqlite3"
+
+    @property
+    def question_pace(self) -> timedelta:
+        """Least time between two messages with questions of one person."""
+        return timedelta(seconds=self.study_bot_question_pace_seconds)
+
+    @property
+    def late(self) -> timedelta:
+        """How long after a session questions still count."""
+        return timedelta(hours=self.study_bot_late_hours)
+
+    @classmethod
+    def load(cls, env_file: Path | None = Path(".env")) -> Self:
+        """Read them.
+
+        Raises:
+            BadSetting: a value can't be used; names each key, its problem and the fix.
+        """
+        try:
+            return cls(_env_file=env_file)
+        except ValidationError as error:
+            raise BadSetting(problems=_problems(error)) from error
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether `url` leads to this machine by a literal loopback address or `localhost`."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _problems(error: ValidationError) -> str:
+    lines: list[str] = []
+    for problem in error.errors(include_url=False):
+        key = ".".join(str(part) for part in problem["loc"])
+        field = Settings.model_fields.get(key)
+        what = problem["msg"].removeprefix("Value error, ")
+        given = problem["input"] if key != "discord_token" else "…"
+        fix = f" {field.description}" if field and field.description else ""
+        lines.append(f"  {key.upper()} = {given!r}: {what}.{fix}")
+    return "\n".join(lines)
