@@ -1,0 +1,216 @@
+#!/usr/bin/env bash
+# Make what the Makefile's targets need; quick when nothing has changed.
+#
+#   setup.sh run       .venv with the bot and the playground
+#   setup.sh dev       .venv with the tools for tests, lint and benchmarks as well
+#   setup.sh browser   Chromium and a Japanese font, for the browser tests
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# Somebody's own Python settings must not leak into the virtual environment.
+unset PYTHONHOME PYTHONPATH
+export PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1
+
+notes=build/setup # logs, and the answers to questions
+venv=.venv
+stamp=$venv/.study-session-bot        # what was installed: profile and fingerprint
+unfinished=$venv/.unfinished          # there while pip writes: found later, it was interrupted
+browser_packages=(chromium fonts-noto-cjk)
+
+fail() {
+    printf '%s\n' "$@" >&2
+    exit 1
+}
+
+trap 'fail "" "Set-up was stopped half-way. That is fine: the next run takes it up again."' INT TERM
+
+has_terminal() {
+    [[ -z ${CI:-} && -t 0 && -t 2 ]]
+}
+
+agree() { # question; Enter means yes
+    local answer
+    read -r -p "$1 [Y/n] " answer || answer=n
+    [[ ${answer,,} =~ ^(|y|yes)$ ]]
+}
+
+# Install Debian or Ubuntu packages: asked for on a terminal, without asking where there is
+# none. Otherwise $refusal says why not, as the beginning of a sentence. Status 2: the person
+# said no.
+install_packages() { # purpose, packages…
+    local purpose=$1 log=$notes/apt.log
+    shift
+    local -a as_root=()
+    if ! command -v apt-get >/dev/null; then
+        refusal="This machine has no apt-get"
+        return 1
+    fi
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            refusal="Only root can install packages, and there is no sudo here"
+            return 1
+        fi
+        as_root=(sudo)
+        if ! has_terminal; then
+            as_root=(sudo -n)
+            if ! sudo -n true 2>/dev/null; then
+                refusal="Only root can install packages, and sudo wants a password"
+                return 1
+            fi
+        fi
+    fi
+    if has_terminal && ! agree "$purpose needs the packages: $*. Install them now?"; then
+        refusal="You chose not to install them"
+        return 2
+    fi
+    echo "Installing $* …"
+    # The index first: a fresh machine has none. A foreign source in it that fails is no reason
+    # to stop.
+    if ! { "${as_root[@]}" apt-get update
+        "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes \
+            --no-install-recommends -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"; } \
+        >"$log" 2>&1; then
+        refusal="Installing failed ($(grep '^E:' "$log" | head -n 1 || true) … all of it in $log)"
+        return 1
+    fi
+}
+
+# --- Python ------------------------------------------------------------------
+
+# Set $python to the first Python ≥ 3.11 that can make virtual environments, else $bare to
+# one that can't: Debian ships that part as a package of its own.
+look_for_python() {
+    local candidate
+    python="" bare=""
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue
+        if "$candidate" -c 'import ensurepip, venv' 2>/dev/null; then
+            python=$candidate
+            return
+        fi
+        bare=${bare:-$candidate}
+    done
+}
+
+choose_python() {
+    local package
+    look_for_python
+    if [[ -z $python && -n $bare ]]; then
+        package=$("$bare" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+        install_packages "Making a virtual environment" "$package" ||
+            fail "$refusal, and $bare can't make virtual environments without it." \
+                "Please run: sudo apt-get install $package"
+        look_for_python
+    fi
+    [[ -n $python ]] ||
+        fail "This needs Python 3.11 or newer, and no such python3 was found." \
+            "Please install one, for example: sudo apt-get install python3.11 python3.11-venv"
+}
+
+# What an installation depends on. The folder is part of it: programs in .venv carry its path.
+fingerprint() {
+    { pwd && cat pyproject.toml constraints.txt; } | sha256sum | cut -d ' ' -f 1
+}
+
+is_installed() { # profile
+    local profile print
+    read -r profile print 2>/dev/null <"$stamp" || return 1
+    [[ $print == "$(fingerprint)" && ($profile == "$1" || $profile == dev) ]] &&
+        [[ ! -e $unfinished ]] && "$venv/bin/python" -c '' 2>/dev/null &&
+        [[ -x $venv/bin/study-bot ]]
+}
+
+explain_pip() {
+    local log=$1
+    if grep -qE 'ConnectionError|NewConnection|Temporary failure|Name or service|timed out|Max retries|unreachable|ProxyError' "$log"; then
+        fail "The Python packages could not be downloaded: the package index can't be reached." \
+            "Please check this machine's network (or pip's proxy settings) and run this again." \
+            "All that pip said is in $log."
+    fi
+    if grep -q 'No space left' "$log"; then
+        touch "$unfinished" # files may be missing: begin anew
+        fail "The Python packages don't fit: the disk is full. Please free about 1 GB and run this again."
+    fi
+    grep -E '^ *(ERROR|error):?' "$log" | tail -n 5 >&2 || true
+    fail "Installing the Python packages failed. All that pip said is in $log."
+}
+
+install_python_packages() { # profile
+    local profile=$1 log=$notes/pip.log extra
+    is_installed "$profile" && return
+    if [[ -e $unfinished ]]; then
+        echo "The last set-up was interrupted: making .venv anew."
+        rm -rf "$venv"
+    fi
+    # Another folder's environment (moved or copied) or one whose Python is gone is of no use.
+    if [[ -e $venv ]] && ! { head -n 2 "$venv/bin/pip" | grep -qF "$PWD/$venv/bin/" &&
+        "$venv/bin/python" -m pip --version; } >/dev/null 2>&1; then
+        echo "The folder .venv can't be used as it is: making it anew."
+        rm -rf "$venv"
+    fi
+    if [[ ! -e $venv ]]; then
+        choose_python
+        echo "Making .venv with $("$python" --version) …"
+        mkdir "$venv"
+        touch "$unfinished"
+        "$python" -m venv "$venv" >"$log" 2>&1 ||
+            fail "Making a virtual environment failed. What Python said is in $log."
+    fi
+    extra=playground
+    [[ $profile == dev ]] && extra=dev
+    echo "Installing Python packages (a minute or two the first time; details in $log) …"
+    touch "$unfinished"
+    rm -f "$stamp"
+    if ! "$venv/bin/python" -m pip install --retries 2 --constraint constraints.txt \
+        --editable ".[$extra]" >"$log" 2>&1; then
+        rm -f "$unfinished" # pip stopped by itself, and then leaves what was there
+        explain_pip "$log"
+    fi
+    echo "$profile $(fingerprint)" >"$stamp"
+    rm -f "$unfinished"
+}
+
+# --- the browser ---------------------------------------------------------------
+
+# The same places in the same order as tests/conftest.py.
+has_chromium() {
+    [[ -n ${CHROMIUM:-} ]] ||
+        command -v chromium chromium-browser google-chrome google-chrome-stable >/dev/null ||
+        compgen -G "$HOME/.cache/ms-playwright/chromium-*/chrome-linux*/chrome" >/dev/null
+}
+
+has_japanese_font() {
+    command -v fc-list >/dev/null && [[ -n $(fc-list :lang=ja family) ]]
+}
+
+install_browser() {
+    local answer=$notes/no-browser status=0
+    local -a missing=()
+    has_chromium || missing+=("${browser_packages[0]}")
+    has_japanese_font || missing+=("${browser_packages[1]}")
+    ((${#missing[@]})) || return 0
+    if [[ -e $answer ]]; then
+        refusal="You chose not to install them"
+    else
+        install_packages "Testing the page in a real browser" "${missing[@]}" || status=$?
+        ((status == 0)) && return
+        ((status == 2)) && touch "$answer"
+    fi
+    echo "$refusal, so tests that need a browser are skipped or show no Japanese."
+    echo "To have them: sudo apt-get install ${missing[*]}"
+    echo "(Ubuntu has no such Chromium: install Google Chrome, or set CHROMIUM to a browser's path.)"
+}
+
+mkdir -p "$notes"
+exec 9>"$notes/lock"
+if ! flock -n 9; then
+    echo "Another set-up is at work in this folder: waiting for it …"
+    flock 9
+fi
+for part in "$@"; do
+    case $part in
+        run | dev) install_python_packages "$part" ;;
+        browser) install_browser ;;
+        *) fail "setup.sh doesn't know \"$part\": run, dev and browser are what it knows." ;;
+    esac
+done
