@@ -27,7 +27,7 @@ def find_interpreters() -> list[str]:
     return [
         path
         for path in found
-        if not subprocess.run([path, "-c", "import venv"], capture_output=True).returncode
+        if not subprocess.run([path, "-c", "pass"], check=False, capture_output=True).returncode
     ]
 
 
