@@ -2,6 +2,7 @@
 
 import { h, icon, iconButton } from "./dom.js";
 import { localised, OptionType } from "./commands.js";
+import { fileInput } from "./file-input.js";
 import { interact } from "./interactions.js";
 import { selectButton, SelectType } from "./select.js";
 import { ask, encodeFiles } from "./session.js";
@@ -133,8 +134,8 @@ function entityControl(option, testid) {
 }
 
 function fileControl(option, testid) {
-  const input = h("input", { type: "file", class: "field", testid });
-  return { element: input, target: input,
+  const { element, input } = fileInput({ testid });
+  return { element, target: input,
     read: async () => (input.files.length ? (await encodeFiles(input.files))[0] : undefined),
     problem: () => missing(option, !input.files.length) };
 }

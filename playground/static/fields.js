@@ -2,7 +2,7 @@
 // what to show, what takes the focus, its value for `submit`, and what is wrong with it.
 
 import { h } from "./dom.js";
-import { formatSize } from "./media.js";
+import { fileInput } from "./file-input.js";
 import { selectButton } from "./select.js";
 import { encodeFiles } from "./session.js";
 import { t } from "./words.js";
@@ -114,14 +114,11 @@ function checkboxField(component) {
 
 function fileField(component) {
   const most = component.max_values ?? 1;
-  const list = h("ul", { class: "file-names" });
-  const input = h("input", { type: "file", class: "field", multiple: most > 1, testid: hookOf(component) });
-  input.addEventListener("change", () => list.replaceChildren(...[...input.files].map((file) =>
-    h("li", null, `${file.name} (${formatSize(file.size)})`))));
+  const control = fileInput({ multiple: most > 1, testid: hookOf(component) });
   return {
-    element: h("div", null, input, most > 1 && list),
-    target: input,
-    read: () => encodeFiles(input.files),
-    problem: () => countProblem(component, input.files.length, most),
+    element: control.element,
+    target: control.input,
+    read: () => encodeFiles(control.input.files),
+    problem: () => countProblem(component, control.input.files.length, most),
   };
 }

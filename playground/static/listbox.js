@@ -27,8 +27,9 @@ export function openListbox({ anchor, options, selected = [], min = 1, max = 1, 
   const draw = () => {
     fill(list, shown.map((option, index) => row(option, index)),
       !shown.length && h("li", { class: "empty" }, t("nothing")));
-    (search ?? list).setAttribute("aria-activedescendant", shown.length ? `${prefix}-${active}` : "");
-    list.children[active]?.scrollIntoView?.({ block: "nearest" });
+    for (const element of [search, list]) {
+      element?.setAttribute("aria-activedescendant", shown.length ? `${prefix}-${active}` : "");
+    }
   };
 
   const row = (option, index) => h("li",
@@ -43,6 +44,7 @@ export function openListbox({ anchor, options, selected = [], min = 1, max = 1, 
   const activate = (index) => {
     active = index;
     draw();
+    list.children[active]?.scrollIntoView({ block: "nearest" });
   };
 
   const pick = (option) => {
@@ -84,8 +86,10 @@ export function openListbox({ anchor, options, selected = [], min = 1, max = 1, 
     h("button", { type: "button", class: "button primary", testid: "listbox-done",
       on: { click: () => close() } }, t("done")));
   const content = h("div", { class: "listbox-panel", on: { keydown: onKey } }, search, list, footer);
+  draw();
   const { close } = openPopover(content, { anchor, label, testid: "listbox",
     onClose: () => changed && chosen.size >= min && onDone([...chosen]) });
-  draw();
-  (search ?? list).focus({ preventScroll: true });
+  list.children[active]?.scrollIntoView({ block: "nearest" });
+  // On a phone the search field would only bring up the keyboard over the list.
+  (search && matchMedia("(hover: hover)").matches ? search : list).focus({ preventScroll: true });
 }

@@ -11,16 +11,17 @@ import { t } from "./words.js";
  */
 export function openMenu(items, where) {
   const list = h("div", { class: "menu", role: "menu", "aria-label": where.label });
-  const { layer, close } = openPopover(list, { ...where, testid: where.testid });
+  const { layer, close, settle } = openPopover(list, { ...where, testid: where.testid });
 
   const entry = (item) => (item === "-" ? h("div", { class: "menu-line", role: "separator" }) : h("button",
     { type: "button", role: "menuitem", class: item.danger ? "danger" : null, testid: item.testid,
       "aria-haspopup": item.items ? "menu" : null, on: { click: () => choose(item) } },
     item.icon && icon(item.icon, "icon small"), h("span", null, item.label),
-    item.items && icon("right", "icon small end")));
+    item.items && !item.back && icon("right", "icon small end")));
 
   const show = (page) => {
     fill(list, page.filter(Boolean).map(entry));
+    settle();
     list.querySelector("button")?.focus({ preventScroll: true });
   };
 
@@ -33,9 +34,9 @@ export function openMenu(items, where) {
     const page = await item.items();
     if (!layer.isConnected) return;
     const none = { label: t("menu.noApps"), run: () => {} };
-    show([{ label: t("back"), icon: "left", items: () => items }, "-",
+    if (item.back) show(page);
+    else show([{ label: t("back"), icon: "left", back: true, items: () => items }, "-",
       ...(page.length ? page : [none])]);
-    keepInside(layer);
   }
 
   list.addEventListener("keydown", (event) => {
@@ -50,9 +51,4 @@ export function openMenu(items, where) {
     event.preventDefault();
   });
   show(items);
-}
-
-function keepInside(layer) {
-  const { bottom, top } = layer.getBoundingClientRect();
-  if (bottom > innerHeight) layer.style.top = `${Math.max(8, top - (bottom - innerHeight) - 8)}px`;
 }

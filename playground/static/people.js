@@ -36,7 +36,8 @@ function drawPanel(root) {
           on: { click: () => choose(person) } }, faceOf(person, "avatar small")))),
     h("button", { type: "button", class: "person-now", testid: "person-current", "aria-haspopup": "dialog",
       "data-person": current.name, on: { click: (event) => openPeople(event.currentTarget) } },
-      faceOf(current, "avatar"), personText(current), icon("down", "icon small")));
+      faceOf(current, "avatar"), personText(current), icon("down", "icon small")),
+    current.about && h("p", { class: "person-about" }, current.about));
   if (focused) root.querySelector(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
 }
 

@@ -14,7 +14,7 @@ export async function openPins(anchor) {
   const channel = state.channelId;
   const list = h("div", { class: "pins-list" }, h("p", { class: "empty" }, t("loading")));
   const stop = on("pins", (changed) => changed === channel && load());
-  const { close } = openPopover(h("div", { class: "pins" }, h("h3", null, t("pins")), list),
+  const { close, settle } = openPopover(h("div", { class: "pins" }, h("h3", null, t("pins")), list),
     { anchor, label: t("pins"), testid: "pins-panel", onClose: () => stop() });
   await load();
 
@@ -23,6 +23,7 @@ export async function openPins(anchor) {
     const pins = answer?.result ?? [];
     fill(list, pins.length ? pins.map((message) => renderPin(message, close))
       : h("p", { class: "empty" }, t("pins.none")));
+    settle();
   }
 }
 

@@ -11,7 +11,8 @@ export const closePopover = () => close?.();
 
 /**
  * Float `content` beside `anchor` (an element) or at `point` ({x, y}). Closes on Escape, on a
- * press elsewhere, and when another opens; focus then returns to where it was.
+ * press elsewhere, and when another opens; focus then returns to where it was. `settle()`
+ * finds its place anew after the content has grown.
  */
 export function openPopover(content, { anchor, point, above = false, onClose, label, testid } = {}) {
   closePopover();
@@ -22,7 +23,10 @@ export function openPopover(content, { anchor, point, above = false, onClose, la
   const layer = h("div", { class: "popover", popover: "manual", "aria-label": label, testid }, content);
   host.append(scrim, layer);
   layer.showPopover?.();
-  place(layer, anchor?.getBoundingClientRect() ?? pointRect(point), above);
+  // Measured once: a message may be redrawn, and its anchor with it, while this floats.
+  const rect = anchor?.getBoundingClientRect() ?? pointRect(point);
+  const settle = () => place(layer, rect, above);
+  settle();
 
   const onPress = (event) => {
     if (!layer.contains(event.target) && !anchor?.contains(event.target)) close();
@@ -48,7 +52,7 @@ export function openPopover(content, { anchor, point, above = false, onClose, la
     onClose?.();
   };
   close = mine;
-  return { layer, close: mine };
+  return { layer, close: mine, settle };
 }
 
 const pointRect = ({ x, y }) => ({ left: x, right: x, top: y, bottom: y, width: 0 });

@@ -26,6 +26,7 @@ export function mountTimeline(scroller, pill) {
   const rows = new Map(); // message id → li
   let stuck = true; // at the bottom, following what comes
   let missed = 0;
+  let waitingIds = new Set();
   fill(scroller, intro, list, waiting);
 
   const shown = () => timelineOf(state.channelId)?.messages ?? [];
@@ -159,8 +160,11 @@ export function mountTimeline(scroller, pill) {
   }
 
   function drawWaiting() {
-    fill(waiting, placeholdersIn(state.channelId).map(renderPlaceholder));
-    if (stuck) toBottom();
+    const entries = placeholdersIn(state.channelId);
+    const fresh = entries.some(({ record }) => !waitingIds.has(record.id));
+    waitingIds = new Set(entries.map(({ record }) => record.id));
+    fill(waiting, entries.map(renderPlaceholder));
+    if (stuck || fresh) toBottom(); // one sees what one has just asked for
   }
 
   /** Keep a long talk light: old rows go while one follows the newest. */

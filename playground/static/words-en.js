@@ -67,6 +67,8 @@ export const en = {
   "field.number": "A number, please.",
   "field.required": "This is required.",
   "field.shorter": "At most {limit} characters.",
+  "file.choose": "Choose a file",
+  "file.none": "None chosen",
   "file.remove": "Remove {name}",
   "file.tooLarge": "{name} is too large. Files may have up to {limit}.",
   "file.tooMany": "At most {count} files in one message.",

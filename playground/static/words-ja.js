@@ -67,6 +67,8 @@ export const ja = {
   "field.number": "数値を入力してください。",
   "field.required": "入力が必要です。",
   "field.shorter": "{limit} 文字以内で入力してください。",
+  "file.choose": "ファイルを選ぶ",
+  "file.none": "未選択",
   "file.remove": "{name} を取り除く",
   "file.tooLarge": "{name} は大きすぎます。1 ファイル {limit} までです。",
   "file.tooMany": "1 つのメッセージに添付できるのは {count} 個までです。",
