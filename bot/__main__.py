@@ -1,5 +1,136 @@
 """The `study-bot` command."""
 
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
 
-def main() -> None:
-    """Run the command line."""
+from bot import logs
+from bot.errors import OperatorError
+from bot.settings import Settings
+
+_HELP = """Run without a command it picks: with DISCORD_TOKEN the bot on Discord (`run`),
+without it the playground."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status (2: a setting or the machine needs a look)."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = Settings.load()
+        logs.configure(settings.study_bot_log_format, settings.study_bot_log_level)
+        command = options.command or ("run" if settings.discord_token else "playground")
+        return _COMMANDS[command](settings, options)
+    except OperatorError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="study-bot", description="A Discord bot for live study sessions.", epilog=_HELP
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    commands.add_parser("run", help="run the bot on Discord")
+    playground = commands.add_parser(
+        "playground", help="try the bot in the browser, without Discord"
+    )
+    playground.add_argument("--port", type=int, default=0, help="port of the page (0: any)")
+    playground.add_argument(
+        "--rehearse", action="store_true", help="also play the sample talk at reading speed"
+    )
+    playground.add_argument(
+        "--rehearse-speed", type=float, default=1.0, metavar="X", help="times as fast"
+    )
+    playground.add_argument("--open", action="store_true", help="open the page in the browser")
+    doctor = commands.add_parser("doctor", help="check token, intents and database")
+    doctor.add_argument("--quiet", action="store_true", help="print problems only")
+    export = commands.add_parser("export", help="write a session, or the whole database")
+    export.add_argument(
+        "--format", choices=("markdown", "csv", "json", "sqlite"), default="markdown"
+    )
+    export.add_argument("--session", type=int, help="the session's id (default: the latest)")
+    export.add_argument("--list", action="store_true", help="list the sessions and their ids")
+    export.add_argument("--jokes", action="store_true", help="with the questions marked as jokes")
+    export.add_argument("--output", type=Path, help="file to write (default: standard output)")
+    commands.add_parser("migrate", help="bring the database to this version and say what was done")
+    return parser
+
+
+def _run(settings: Settings, _options: argparse.Namespace) -> int:
+    from bot import app
+
+    asyncio.run(app.run(settings))
+    return 0
+
+
+def _playground(settings: Settings, options: argparse.Namespace) -> int:
+    from bot import playing
+
+    return asyncio.run(
+        playing.play(
+            settings,
+            port=options.port,
+            rehearse=options.rehearse,
+            speed=options.rehearse_speed,
+            open_page=options.open,
+        )
+    )
+
+
+def _doctor(settings: Settings, options: argparse.Namespace) -> int:
+    from bot import doctor
+
+    findings = asyncio.run(doctor.examine(settings))
+    for finding in findings:
+        if not (options.quiet and finding.is_good):
+            print(finding)
+    return 0 if all(finding.is_good for finding in findings) else 1
+
+
+def _export(settings: Settings, options: argparse.Namespace) -> int:
+    from bot import exporting
+
+    if options.list:
+        for line in asyncio.run(exporting.sessions(settings)):
+            print(line)
+        return 0
+    if options.format == "sqlite":
+        if options.output is None:
+            print("Say where to: study-bot export --format sqlite --output FILE", file=sys.stderr)
+            return 2
+        exporting.database(settings, options.output)
+        print(f"The database is copied to {options.output}.", file=sys.stderr)
+        return 0
+    data = asyncio.run(
+        exporting.session(settings, options.session, options.format, jokes=options.jokes)
+    )
+    if options.output is None:
+        sys.stdout.buffer.write(data)
+    else:
+        options.output.write_bytes(data)
+    return 0
+
+
+def _migrate(settings: Settings, _options: argparse.Namespace) -> int:
+    from bot import exporting
+
+    for line in asyncio.run(exporting.migrated(settings)):
+        print(line)
+    return 0
+
+
+_COMMANDS = {
+    "run": _run,
+    "playground": _playground,
+    "doctor": _doctor,
+    "export": _export,
+    "migrate": _migrate,
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -28,9 +28,7 @@ T = TypeVar("T")
 class DatabaseUnusable(OperatorError):
     """The file can't be used as it is; it has not been changed."""
 
-    message = N_(
-        "The database {path} can't be used: {problem}. It has not been changed. {advice}"
-    )
+    message = N_("The database {path} can't be used: {problem}. It has not been changed. {advice}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +86,11 @@ class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in one hop to its thread."""
 
     async def run(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        return await self._execute(work, self._conn, *args, **kwargs)
+        # aiosqlite leaves this one method untyped.
+        result: T = await self._execute(  # pyright: ignore[reportUnknownMemberType]
+            work, self._conn, *args, **kwargs
+        )
+        return result
 
 
 def _connect(path: Path, mode: Literal["rwc", "rw", "ro"]) -> _Connection:
@@ -173,7 +175,7 @@ class Database:
         """Close both connections; their threads end."""
         await self._reader.close()
         with contextlib.suppress(sqlite3.Error):
-            await self._writer.run(lambda c: c.execute("PRAGMA wal_checkpoint(TRUNCATE)"))
+            await self._writer.run(_checkpoint)
         await self._writer.close()
 
 
@@ -182,6 +184,10 @@ async def _close_quietly(*connections: _Connection | None) -> None:
         if connection is not None:
             with contextlib.suppress(Exception):
                 await connection.close()
+
+
+def _checkpoint(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _in_transaction(
@@ -339,6 +345,21 @@ def backup(source: Path, target: Path) -> None:
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def fact(connection: sqlite3.Connection | Transaction, key: str) -> str | None:
+    """Return a fact about this installation, such as its id."""
+    row = connection.execute("SELECT value FROM installation WHERE key = ?", (key,)).fetchone()
+    return row[0] if row else None
+
+
+def put_fact(tx: Transaction, key: str, value: str) -> None:
+    """Keep a fact about this installation."""
+    tx.execute(
+        "INSERT INTO installation (key, value) VALUES (?, ?)"
+        " ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        (key, value),
+    )
 
 
 def utc_now() -> datetime:

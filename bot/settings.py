@@ -65,7 +65,10 @@ class Settings(BaseSettings):
         default=2, ge=1, le=100, description="Open anonymous questions a person may have at once."
     )
     study_bot_late_hours: int = Field(
-        default=48, ge=0, le=720, description="Hours after a session in which questions still count."
+        default=48,
+        ge=0,
+        le=720,
+        description="Hours after a session in which questions still count.",
     )
     study_bot_quiet_ask_minutes: Minutes = Field(
         default=30, description="Quiet minutes after which the bot asks whether a session is over."
@@ -147,7 +150,7 @@ class Settings(BaseSettings):
             BadSetting: a value can't be used; names each key, its problem and the fix.
         """
         try:
-            return cls(_env_file=env_file)
+            return cls(_env_file=env_file)  # pyright: ignore[reportCallIssue] - pydantic-settings' own
         except ValidationError as error:
             raise BadSetting(problems=_problems(error)) from error
 

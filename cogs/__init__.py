@@ -1,0 +1,1 @@
+"""What Discord sees: one package a command group, its views and rendering."""

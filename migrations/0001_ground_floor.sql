@@ -186,3 +186,12 @@ CREATE TABLE posted_exports (
     jokes      INTEGER NOT NULL,
     locale     TEXT NOT NULL
 ) STRICT;
+
+-- Who looked behind an anonymous question, and the reason they gave for it.
+CREATE TABLE reveals (
+    question_id INTEGER NOT NULL REFERENCES questions (id) ON DELETE CASCADE,
+    by_id       INTEGER,
+    reason      TEXT NOT NULL,
+    at          INTEGER NOT NULL
+) STRICT;
+CREATE INDEX reveals_by_question ON reveals (question_id);

@@ -91,9 +91,7 @@ class GuildService:
         """Return what a guild chose itself, by name."""
         return json.loads(self._rows.get(guild_id, {}).get("choices") or "{}")
 
-    async def configure(
-        self, guild_id: int, by: Person, change: SetupChange
-    ) -> Guild:
+    async def configure(self, guild_id: int, by: Person, change: SetupChange) -> Guild:
         """Change a guild's settings.
 
         Raises:
@@ -148,9 +146,7 @@ class GuildService:
 
         def work(tx: Transaction) -> None:
             store.mute(tx, guild_id, user_id, until)
-            self._timeline.append(
-                tx, NewEvent(PERSON_MUTED, guild_id, data={"user_id": user_id})
-            )
+            self._timeline.append(tx, NewEvent(PERSON_MUTED, guild_id))
 
         await self._database.write(work)
 
@@ -178,12 +174,8 @@ class GuildService:
             anonymous=bool(pick("anonymous", own.study_bot_anonymous)),
             anonymous_open=pick("anonymous_open", own.study_bot_anonymous_open),
             late=timedelta(hours=pick("late_hours", own.study_bot_late_hours)),
-            quiet_ask=timedelta(
-                minutes=pick("quiet_ask_minutes", own.study_bot_quiet_ask_minutes)
-            ),
-            quiet_end=timedelta(
-                minutes=pick("quiet_end_minutes", own.study_bot_quiet_end_minutes)
-            ),
+            quiet_ask=timedelta(minutes=pick("quiet_ask_minutes", own.study_bot_quiet_ask_minutes)),
+            quiet_end=timedelta(minutes=pick("quiet_end_minutes", own.study_bot_quiet_end_minutes)),
             session_length=timedelta(hours=pick("session_hours", own.study_bot_session_hours)),
             show_names=bool(pick("show_names", own.study_bot_names_in_exports == "shown")),
         )

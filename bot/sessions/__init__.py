@@ -1,0 +1,39 @@
+"""A talk's life."""
+
+from bot.sessions.model import NewSession, Session, SessionEdit
+from bot.sessions.service import (
+    CONTINUED,
+    EDITED,
+    ENDED,
+    FOLLOW_UP_OPENED,
+    QUIET,
+    RETURNED,
+    STARTED,
+    NoSession,
+    SessionAlreadyOpen,
+    SessionEnded,
+    SessionService,
+    StaffOnly,
+)
+from bot.sessions.store import get as get_session
+from bot.sessions.store import session_of
+
+__all__ = [
+    "CONTINUED",
+    "EDITED",
+    "ENDED",
+    "FOLLOW_UP_OPENED",
+    "QUIET",
+    "RETURNED",
+    "STARTED",
+    "NewSession",
+    "NoSession",
+    "Session",
+    "SessionAlreadyOpen",
+    "SessionEdit",
+    "SessionEnded",
+    "SessionService",
+    "StaffOnly",
+    "get_session",
+    "session_of",
+]

@@ -129,7 +129,8 @@ def touch(tx: Transaction, marks: Mapping[int, tuple[int, int, datetime]]) -> No
             (channel_id, session_id, message_id),
         )
         tx.execute(
-            "UPDATE sessions SET active_at = max(active_at, ?), asked_at = NULL WHERE id = ?",
+            "UPDATE sessions SET active_at = max(active_at, ?1),"
+            " asked_at = CASE WHEN asked_at > ?1 THEN asked_at END WHERE id = ?2",
             (to_micros(at), session_id),
         )
 
@@ -140,9 +141,3 @@ def marks(connection: Reader, session_id: int) -> dict[int, int]:
         "SELECT channel_id, message_id FROM channel_marks WHERE session_id = ?", (session_id,)
     )
     return {row[0]: row[1] for row in rows}
-
-
-def installation(connection: Reader, key: str) -> str | None:
-    """Return a fact about this installation."""
-    row = connection.execute("SELECT value FROM installation WHERE key = ?", (key,)).fetchone()
-    return row[0] if row else None

@@ -154,13 +154,16 @@ class Dispatcher:
                 error = str(problem)
                 log.warning("delivery impossible", consumer=name, event_id=event_id, why=error)
                 break
-            except Exception as problem:  # noqa: BLE001 - one delivery must not stop the others
+            except Exception as problem:
                 if self._timeline.clock() - since > _GIVE_UP_AFTER:
                     error = repr(problem)
                     log.exception("delivery given up", consumer=name, event_id=event_id)
                     break
                 log.warning(
-                    "delivery failed", consumer=name, event_id=event_id, again_in_s=pause,
+                    "delivery failed",
+                    consumer=name,
+                    event_id=event_id,
+                    again_in_s=pause,
                     exc_info=problem,
                 )
             await asyncio.sleep(pause)

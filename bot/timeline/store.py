@@ -8,7 +8,9 @@ from datetime import datetime
 from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
 from bot.timeline.model import Delivery, Event, LiveMessage, NewEvent
 
-_EVENT = "e.id, e.kind, e.guild_id, e.session_id, e.channel_id, e.actor_id, e.at, e.data, e.undone_by"
+_EVENT = (
+    "e.id, e.kind, e.guild_id, e.session_id, e.channel_id, e.actor_id, e.at, e.data, e.undone_by"
+)
 
 Reader = sqlite3.Connection | Transaction
 
@@ -56,9 +58,7 @@ def after(connection: Reader, event_id: int, limit: int) -> list[Event]:
     return [event_of(row) for row in rows]
 
 
-def of_session(
-    connection: Reader, session_id: int, kinds: Sequence[str] = ()
-) -> list[Event]:
+def of_session(connection: Reader, session_id: int, kinds: Sequence[str] = ()) -> list[Event]:
     """Return a session's events in order, of some kinds or all."""
     marks = ",".join("?" * len(kinds))
     only = f" AND e.kind IN ({marks})" if kinds else ""
@@ -69,9 +69,7 @@ def of_session(
     return [event_of(row) for row in rows]
 
 
-def latest_to_undo(
-    connection: Reader, session_id: int, kinds: Sequence[str]
-) -> Event | None:
+def latest_to_undo(connection: Reader, session_id: int, kinds: Sequence[str]) -> Event | None:
     """Return the session's last event of `kinds` that nobody has undone."""
     marks = ",".join("?" * len(kinds))
     row = connection.execute(
@@ -109,15 +107,18 @@ def cursor(connection: Reader, name: str) -> int:
     return row[0] if row else 0
 
 
-def plan(
-    tx: Transaction, name: str, event_id: int, wanted: Iterable[tuple[int, str, int]]
-) -> None:
+def plan(tx: Transaction, name: str, event_id: int, wanted: Iterable[tuple[int, str, int]]) -> None:
     """Record what has to be delivered (event, consumer, lane) and move the cursor behind it."""
     tx.executemany(
         "INSERT OR IGNORE INTO deliveries (event_id, consumer, lane, state)"
         " VALUES (?, ?, ?, 'pending')",
         list(wanted),
     )
+    move_cursor(tx, name, event_id)
+
+
+def move_cursor(tx: Transaction, name: str, event_id: int) -> None:
+    """Note how far `name` has read."""
     tx.execute(
         "INSERT INTO cursors (name, event_id) VALUES (?, ?)"
         " ON CONFLICT (name) DO UPDATE SET event_id = excluded.event_id",
@@ -199,9 +200,7 @@ def live_message_at(connection: Reader, message_id: int) -> LiveMessage | None:
     return _live_of(row) if row else None
 
 
-def put_live_message(
-    tx: Transaction, kind: str, key: int, guild_id: int, channel_id: int
-) -> None:
+def put_live_message(tx: Transaction, kind: str, key: int, guild_id: int, channel_id: int) -> None:
     """Make a live message, or move it to another channel (to be posted afresh there)."""
     tx.execute(
         "INSERT INTO live_messages (kind, key, guild_id, channel_id) VALUES (?, ?, ?, ?)"

@@ -1,0 +1,292 @@
+"""Find, export, publish, erase: what reaches across features."""
+
+import asyncio
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from bot.archive import store
+from bot.archive.markdown import render_markdown
+from bot.archive.record import AnswerRecord, QuestionRecord, SessionRecord
+from bot.archive.store import PostedExport
+from bot.archive.tables import render_csv, render_json
+from bot.database import Transaction
+from bot.errors import N_, BadInput
+from bot.guilds import GuildService, forget_person, forget_unused_names, names
+from bot.localization import words
+from bot.questions import Question, answers, attachments, events, of_author, of_session
+from bot.search import excerpt, index_text, match_query, matches
+from bot.sessions import Session
+from bot.settings import Settings
+from bot.timeline import NewEvent, Timeline, cursor, forget_actor, forget_actors_before, move_cursor
+from bot.timeline import after as events_after
+
+ERASED = "person.erased"
+EXPORTED = "session.exported"
+_INDEX = "question_index"
+_BATCH = 1000
+
+
+class NothingToFind(BadInput):
+    """No word in it."""
+
+    message = N_("Please write a word to look for.")
+
+
+class Format(StrEnum):
+    """What an export can be."""
+
+    MARKDOWN = "markdown"
+    CSV = "csv"
+    JSON = "json"
+
+
+SUFFIXES = {Format.MARKDOWN: "md", Format.CSV: "csv", Format.JSON: "json"}
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file's name and content."""
+
+    filename: str
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A question that was found; `excerpt` is Discord Markdown with the hit in bold."""
+
+    question: Question
+    session_title: str
+    excerpt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What erasing a person reached."""
+
+    sessions: int
+    reposted: tuple[PostedExport, ...]
+
+
+class Archive:
+    """Reads whole sessions; owns the search index and what erasing means."""
+
+    def __init__(self, timeline: Timeline, guilds: GuildService, settings: Settings) -> None:
+        self._timeline = timeline
+        self._database = timeline.database
+        self._guilds = guilds
+        self._settings = settings
+
+    async def record(self, session: Session, *, show_names: bool | None = None) -> SessionRecord:
+        """Return everything an export knows of a session."""
+        guild = self._guilds.get(session.guild_id)
+        named = guild.rules.show_names if show_names is None else show_names
+        return await self._database.read(_record, session, str(guild.time_zone), show_names=named)
+
+    async def export(
+        self,
+        session: Session,
+        format_: Format,
+        *,
+        locale: str | None = None,
+        jokes: bool = False,
+    ) -> Export:
+        """Write a session as a file, in the guild's language and with its choice about names."""
+        guild = self._guilds.get(session.guild_id)
+        record = await self.record(session)
+        shown = guild.rules.show_names
+        _ = words(locale or guild.locale)
+        # Thousands of questions take a while to write: not on the event loop.
+        data = await asyncio.to_thread(_written, record, format_, _, jokes, shown)
+        day = session.started_at.astimezone(guild.time_zone).strftime("%Y%m%d")
+        return Export(f"{day}-session-{session.id}.{SUFFIXES[format_]}", data)
+
+    async def find(self, guild_id: int, query: str, limit: int = 10) -> list[Hit]:
+        """Search this guild's questions and answers, newest first.
+
+        Raises:
+            NothingToFind: `query` holds no word.
+        """
+        match = match_query(query)
+        if match is None:
+            raise NothingToFind
+        await self.catch_up()
+        found = await self._database.read(store.find, guild_id, match, limit * 3)
+        hits = [
+            Hit(question, title, excerpt(text, query))
+            for question, text, title in found
+            if matches(text, query)
+        ]
+        return hits[:limit]
+
+    async def catch_up(self) -> None:
+        """Bring the search index up to what has happened."""
+        while True:
+            behind = await self._database.read(cursor, _INDEX)
+            news = await self._database.read(events_after, behind, _BATCH)
+            if not news:
+                return
+            touched = {
+                event.data["question_id"]
+                for event in news
+                if event.kind in events.TEXT_CHANGED and "question_id" in event.data
+            }
+            found = await self._database.read(store.texts, touched)
+            entries = [(question_id, index_text(text)) for question_id, text in found.items()]
+
+            def work(
+                tx: Transaction, entries: list[tuple[int, str]] = entries, last: int = news[-1].id
+            ) -> None:
+                store.put_index(tx, entries)
+                move_cursor(tx, _INDEX, last)
+
+            await self._database.write(work)
+
+    async def posted(self, posted: PostedExport) -> None:
+        """Remember a file the bot posted, so that erasing reaches it."""
+        await self._database.write(store.put_posted, posted)
+
+    async def forget_posted(self, message_id: int) -> None:
+        """Forget a posted file that is gone."""
+        await self._database.write(store.drop_posted, message_id)
+
+    async def of_person(self, guild_id: int, user_id: int) -> bytes:
+        """Return everything kept about a person in a guild, as JSON."""
+
+        def work(connection: store.Reader) -> dict[str, Any]:
+            asked = of_author(connection, guild_id, user_id)
+            rows = connection.execute(
+                "SELECT body, supplement, answered_at FROM answers WHERE guild_id = ?"
+                " AND author_id = ? AND deleted_at IS NULL",
+                (guild_id, user_id),
+            ).fetchall()
+            votes = connection.execute(
+                "SELECT DISTINCT question_id FROM votes v JOIN questions q ON q.id = v.question_id"
+                " WHERE q.guild_id = ? AND v.user_id = ?",
+                (guild_id, user_id),
+            ).fetchall()
+            return {
+                "guild_id": str(guild_id),
+                "user_id": str(user_id),
+                "name": names(connection, guild_id, [user_id]).get(user_id),
+                "questions": [
+                    {
+                        "session_id": question.session_id,
+                        "number": question.number,
+                        "text": question.body,
+                        "state": str(question.state),
+                        "anonymous": question.anonymous,
+                        "asked_at": question.asked_at.isoformat(),
+                    }
+                    for question in asked
+                ],
+                "answers": [{"text": row[0], "supplement": bool(row[1])} for row in rows],
+                "votes": [row[0] for row in votes],
+            }
+
+        found = await self._database.read(work)
+        return json.dumps(found, ensure_ascii=False, indent=2).encode()
+
+    async def erase(self, guild_id: int, user_id: int, *, words_too: bool) -> Erased:
+        """Forget a person in a guild: the name alone, or what they wrote as well.
+
+        Live messages follow by themselves; returns the posted files that must be made anew.
+        """
+        at = self._timeline.clock()
+
+        def work(tx: Transaction) -> Erased:
+            sessions = store.sessions_of_person(tx, guild_id, user_id)
+            posted = store.posted_exports(tx, sessions)
+            touched: list[int] = []
+            if words_too:
+                touched = store.erase_words(tx, guild_id, user_id, at)
+                entries = store.texts(tx, touched)
+                store.put_index(tx, [(key, index_text(text)) for key, text in entries.items()])
+            store.erase_ids(tx, guild_id, user_id)
+            forget_person(tx, guild_id, user_id)
+            forget_actor(tx, guild_id, user_id)
+            data = {"question_ids": touched, "sessions": sessions}
+            self._timeline.append(tx, NewEvent(ERASED, guild_id, data=data), at)
+            return Erased(len(sessions), tuple(posted))
+
+        return await self._database.write(work)
+
+    async def forget_old(self) -> None:
+        """Forget ids and names that are older than the settings allow."""
+        now = self._timeline.clock()
+        askers = now - timedelta(days=self._settings.study_bot_forget_askers_days)
+        audit = now - timedelta(days=self._settings.study_bot_audit_days)
+
+        def work(tx: Transaction) -> None:
+            store.forget_askers_before(tx, askers)
+            store.forget_reveals_before(tx, audit)
+            forget_actors_before(tx, audit)
+            forget_unused_names(tx)
+
+        await self._database.write(work)
+
+
+def _written(record: SessionRecord, format_: Format, _: Any, jokes: bool, shown: bool) -> bytes:
+    if format_ is Format.MARKDOWN:
+        return render_markdown(record, _, include_jokes=jokes, show_names=shown).encode()
+    if format_ is Format.CSV:
+        return render_csv(record, _, include_jokes=jokes, show_names=shown)
+    return render_json(record, include_jokes=jokes, show_names=shown)
+
+
+def _record(
+    connection: store.Reader, session: Session, time_zone: str, *, show_names: bool
+) -> SessionRecord:
+    questions = of_session(connection, session.id)
+    ids = [question.id for question in questions]
+    given = answers(connection, ids)
+    files = attachments(connection, ids)
+    people = {question.author_id for question in questions if question.author_id}
+    people |= {answer.author_id for found in given.values() for answer in found if answer.author_id}
+    people |= {one for one in session.speaker_ids if one}
+    known = names(connection, session.guild_id, people) if show_names else {}
+    numbers = {question.id: question.number for question in questions}
+
+    def question_record(question: Question) -> QuestionRecord:
+        link = None
+        if question.message_id is not None:
+            link = (
+                f"https://discord.com/channels/{question.guild_id}/{question.channel_id}"
+                f"/{question.message_id}"
+            )
+        return QuestionRecord(
+            number=question.number,
+            body=question.body,
+            asker_name=None if question.anonymous else known.get(question.author_id or 0),
+            state=str(question.state),
+            is_joke=question.joke,
+            is_anonymous=question.anonymous,
+            votes=question.votes,
+            asked_at=question.asked_at,
+            closed_at=question.closed_at,
+            merged_into=numbers.get(question.merged_into or 0),
+            jump_url=link,
+            attachments=tuple(files.get(question.id, ())),
+            answers=tuple(
+                AnswerRecord(
+                    body=answer.body,
+                    author_name=known.get(answer.author_id or 0),
+                    is_supplement=answer.supplement,
+                    answered_at=answer.answered_at,
+                )
+                for answer in given.get(question.id, ())
+            ),
+        )
+
+    return SessionRecord(
+        title=session.title,
+        speaker_name=known.get(session.speaker_ids[0] or 0),
+        slides_url=session.slides_url,
+        started_at=session.started_at,
+        ended_at=session.ended_at,
+        time_zone=time_zone,
+        questions=tuple(question_record(question) for question in questions if question.body),
+    )

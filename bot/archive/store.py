@@ -1,0 +1,193 @@
+"""SQL that reaches across features: the search index, a person's words, posted files."""
+
+import sqlite3
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.database import Transaction, to_micros
+from bot.questions import Question, question_of
+
+Reader = sqlite3.Connection | Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class PostedExport:
+    """A file the bot posted; made anew when a person has themselves erased."""
+
+    message_id: int
+    guild_id: int
+    channel_id: int
+    session_id: int
+    format: str
+    jokes: bool
+    locale: str
+
+
+def texts(connection: Reader, question_ids: Collection[int]) -> dict[int, str]:
+    """Return what is searched for each question: its text and its answers'."""
+    found: dict[int, str] = {}
+    wanted = list(question_ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(
+            "SELECT q.id, q.body || coalesce((SELECT char(10) || group_concat(a.body, char(10))"  # noqa: S608
+            " FROM answers a WHERE a.question_id = q.id AND a.deleted_at IS NULL), '')"
+            f" FROM questions q WHERE q.id IN ({marks})",
+            part,
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def put_index(tx: Transaction, entries: Iterable[tuple[int, str]]) -> None:
+    """Write the search index of some questions; an empty text takes one out."""
+    for question_id, text in entries:
+        tx.execute("DELETE FROM question_index WHERE rowid = ?", (question_id,))
+        if text:
+            tx.execute(
+                "INSERT INTO question_index (rowid, text) VALUES (?, ?)", (question_id, text)
+            )
+
+
+def find(
+    connection: Reader, guild_id: int, match: str, limit: int
+) -> list[tuple[Question, str, str]]:
+    """Return (question, searched text, session's title) of a guild's hits, newest first."""
+    rows = connection.execute(
+        "SELECT q.*, s.title, coalesce((SELECT char(10) || group_concat(a.body, char(10))"
+        " FROM answers a WHERE a.question_id = q.id AND a.deleted_at IS NULL), '') AS answers"
+        " FROM question_index i JOIN questions q ON q.id = i.rowid"
+        " JOIN sessions s ON s.id = q.session_id"
+        " WHERE question_index MATCH ? AND q.guild_id = ?"
+        " AND q.state NOT IN ('pending', 'withdrawn') ORDER BY i.rowid DESC LIMIT ?",
+        (match, guild_id, limit),
+    )
+    return [(question_of(row), row["body"] + row["answers"], row["title"]) for row in rows]
+
+
+def put_posted(tx: Transaction, posted: PostedExport) -> None:
+    """Remember a posted file."""
+    tx.execute(
+        "INSERT OR REPLACE INTO posted_exports VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            posted.message_id,
+            posted.guild_id,
+            posted.channel_id,
+            posted.session_id,
+            posted.format,
+            posted.jokes,
+            posted.locale,
+        ),
+    )
+
+
+def posted_exports(connection: Reader, session_ids: Collection[int]) -> list[PostedExport]:
+    """Return the files posted for some sessions."""
+    marks = ",".join("?" * len(session_ids))
+    rows = connection.execute(
+        f"SELECT * FROM posted_exports WHERE session_id IN ({marks})",  # noqa: S608
+        list(session_ids),
+    )
+    return [
+        PostedExport(
+            message_id=row["message_id"],
+            guild_id=row["guild_id"],
+            channel_id=row["channel_id"],
+            session_id=row["session_id"],
+            format=row["format"],
+            jokes=bool(row["jokes"]),
+            locale=row["locale"],
+        )
+        for row in rows
+    ]
+
+
+def drop_posted(tx: Transaction, message_id: int) -> None:
+    """Forget a posted file that is gone."""
+    tx.execute("DELETE FROM posted_exports WHERE message_id = ?", (message_id,))
+
+
+def sessions_of_person(connection: Reader, guild_id: int, user_id: int) -> list[int]:
+    """Return the sessions in which a person asked, answered, spoke or started."""
+    rows = connection.execute(
+        "SELECT session_id FROM questions WHERE guild_id = :guild AND author_id = :user"
+        " UNION SELECT q.session_id FROM answers a JOIN questions q ON q.id = a.question_id"
+        " WHERE a.guild_id = :guild AND a.author_id = :user"
+        " UNION SELECT id FROM sessions WHERE guild_id = :guild"
+        " AND (speaker_id = :user OR started_by = :user)",
+        {"guild": guild_id, "user": user_id},
+    )
+    return [row[0] for row in rows]
+
+
+def erase_words(tx: Transaction, guild_id: int, user_id: int, at: datetime) -> list[int]:
+    """Empty a person's questions and answers, their history too; return the questions touched."""
+    asked = [
+        row[0]
+        for row in tx.execute(
+            "SELECT id FROM questions WHERE guild_id = ? AND author_id = ?", (guild_id, user_id)
+        )
+    ]
+    answered = [
+        row[0]
+        for row in tx.execute(
+            "SELECT question_id FROM answers WHERE guild_id = ? AND author_id = ?",
+            (guild_id, user_id),
+        )
+    ]
+    for question_id in asked:
+        tx.execute("DELETE FROM question_revisions WHERE question_id = ?", (question_id,))
+        tx.execute("DELETE FROM question_attachments WHERE question_id = ?", (question_id,))
+        tx.execute(
+            "UPDATE questions SET body = '', state = 'withdrawn', closed_at = ? WHERE id = ?",
+            (to_micros(at), question_id),
+        )
+    tx.execute(
+        "UPDATE answers SET body = '', deleted_at = ? WHERE guild_id = ? AND author_id = ?",
+        (to_micros(at), guild_id, user_id),
+    )
+    return sorted({*asked, *answered})
+
+
+def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
+    """Take a person's id out of a guild's rows."""
+    key = {"guild": guild_id, "user": user_id}
+    for sql in (
+        "UPDATE questions SET author_id = NULL WHERE guild_id = :guild AND author_id = :user",
+        "UPDATE answers SET author_id = NULL WHERE guild_id = :guild AND author_id = :user",
+        "UPDATE sessions SET speaker_id = NULL WHERE guild_id = :guild AND speaker_id = :user"
+        " AND ended_at IS NOT NULL",
+        "UPDATE sessions SET started_by = NULL WHERE guild_id = :guild AND started_by = :user"
+        " AND ended_at IS NOT NULL",
+        "UPDATE reveals SET by_id = NULL WHERE by_id = :user AND question_id IN"
+        " (SELECT id FROM questions WHERE guild_id = :guild)",
+        "DELETE FROM votes WHERE user_id = :user AND question_id IN"
+        " (SELECT id FROM questions WHERE guild_id = :guild)",
+    ):
+        tx.execute(sql, key)
+
+
+def forget_askers_before(tx: Transaction, before: datetime) -> int:
+    """Take askers', answerers' and voters' ids out of sessions that ended before; count them."""
+    micros = to_micros(before)
+    old = "SELECT id FROM sessions WHERE ended_at < :before"
+    number = tx.execute(
+        f"UPDATE questions SET author_id = NULL WHERE author_id IS NOT NULL"  # noqa: S608
+        f" AND session_id IN ({old})",
+        {"before": micros},
+    ).rowcount
+    in_old = f"SELECT id FROM questions WHERE session_id IN ({old})"  # noqa: S608
+    tx.execute(
+        f"UPDATE answers SET author_id = NULL WHERE supplement AND author_id IS NOT NULL"  # noqa: S608
+        f" AND question_id IN ({in_old})",
+        {"before": micros},
+    )
+    tx.execute(f"DELETE FROM votes WHERE question_id IN ({in_old})", {"before": micros})  # noqa: S608
+    return number
+
+
+def forget_reveals_before(tx: Transaction, before: datetime) -> None:
+    """Drop the record of looks behind anonymous questions older than `before`."""
+    tx.execute("DELETE FROM reveals WHERE at < ?", (to_micros(before),))

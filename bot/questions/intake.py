@@ -1,0 +1,363 @@
+"""How questions come in, and how they follow the message they stand in."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from bot.database import Transaction, to_micros
+from bot.errors import NotAllowed
+from bot.guilds import Guild, GuildService, Person, saw_person
+from bot.questions import events, store
+from bot.questions.errors import (
+    AnonymousOff,
+    EmptyText,
+    NoSuchQuestion,
+    TextTooLong,
+    TooFast,
+    TooManyOpen,
+)
+from bot.questions.model import (
+    UNFINISHED,
+    WAITING,
+    Question,
+    Receipt,
+    SeenMessage,
+    Source,
+    State,
+)
+from bot.questions.syntax import match_edit
+from bot.sessions import Session, SessionService
+from bot.timeline import Timeline, put_live_message
+
+# What a person types into the form, and what fits a message with room for its frame.
+ASK_LENGTH = 1500
+ASK_POST = "ask"
+
+
+class Intake:
+    """Takes questions from messages, from staff and from the form.
+
+    Every call is safe to repeat: questions are matched to the message they stand in, so
+    replays and reading history again change nothing.
+    """
+
+    def __init__(self, timeline: Timeline, guilds: GuildService, sessions: SessionService) -> None:
+        self._timeline = timeline
+        self._database = timeline.database
+        self._guilds = guilds
+        self._sessions = sessions
+
+    async def collect(self, seen: SeenMessage, *, gap_began: datetime | None = None) -> Receipt:
+        """Bring the rows of a message in step with what it says now.
+
+        New questions are taken within the person's limits, changed ones rewritten, vanished
+        ones withdrawn. While reading up on a gap, `gap_began` makes the same text by the same
+        person count once.
+        """
+        guild = self._guilds.get(seen.session.guild_id)
+        unlimited = self._sessions.is_staff(seen.author, seen.session)
+        return await self._database.write(self._collect, seen, guild, unlimited, gap_began)
+
+    def _collect(
+        self,
+        tx: Transaction,
+        seen: SeenMessage,
+        guild: Guild,
+        unlimited: bool,
+        gap_began: datetime | None,
+    ) -> Receipt:
+        rows = store.of_message(tx, seen.message_id)
+        rows = [row for row in rows if row.source is not Source.ASK]
+        bodies = [body for body in seen.bodies if body]
+        if not bodies and seen.text.strip() and any(row.source is Source.STAFF for row in rows):
+            bodies = [seen.text.strip()]
+        if not rows and not bodies:
+            return Receipt(is_empty=bool(seen.bodies))
+        plan = match_edit([(row.id, row.body) for row in rows], bodies)
+        by_id = {row.id: row for row in rows}
+        taken: list[Question] = []
+        for question_id in plan.gone:
+            self._withdraw(tx, by_id[question_id], seen.author.id)
+        fresh: list[int] = []
+        for index, body in enumerate(bodies):
+            question_id = plan.kept.get(index)
+            if question_id is None:
+                fresh.append(index)
+            else:
+                taken.append(self._keep(tx, by_id[question_id], body, index, seen))
+        room = len(fresh) if unlimited else self._room(tx, seen, guild, fresh)
+        if fresh:
+            saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
+        known = self._texts_since(tx, seen, gap_began) if gap_began else set[str]()
+        for index in fresh[:room]:
+            if bodies[index] in known:
+                continue
+            question = store.insert(
+                tx,
+                seen,
+                bodies[index],
+                state=State.PENDING if seen.session.moderated else State.OPEN,
+                source=Source.MESSAGE,
+                ordinal=index,
+                message_id=seen.message_id,
+            )
+            store.put_attachments(tx, question.id, seen.attachments if index == 0 else ())
+            self._timeline.append(
+                tx,
+                events.event(events.ASKED, question, seen.author.id, number=question.number),
+                seen.sent_at,
+            )
+            taken.append(question)
+        return Receipt(
+            taken=tuple(taken),
+            is_empty=bool(seen.bodies) and not bodies,
+            is_over_limit=room < len(fresh),
+        )
+
+    def _room(self, tx: Transaction, seen: SeenMessage, guild: Guild, fresh: Sequence[int]) -> int:
+        """Say how many of the fresh questions the person's limits leave room for."""
+        if not fresh:
+            return 0
+        pace = to_micros(seen.sent_at) - int(guild.rules.question_pace / timedelta(microseconds=1))
+        last = store.last_asked_at(
+            tx, seen.session.id, seen.author.id, but_message_id=seen.message_id
+        )
+        if last is not None and pace < last <= to_micros(seen.sent_at):
+            return 0
+        waiting = len(store.unfinished_of(tx, seen.session.id, seen.author.id))
+        return max(0, guild.rules.open_questions - waiting)
+
+    def _texts_since(self, tx: Transaction, seen: SeenMessage, since: datetime) -> set[str]:
+        return {
+            body
+            for _, asked_at, message_id, body in store.unfinished_of(
+                tx, seen.session.id, seen.author.id
+            )
+            if asked_at >= to_micros(since) and message_id != seen.message_id
+        }
+
+    def _keep(
+        self, tx: Transaction, question: Question, body: str, ordinal: int, seen: SeenMessage
+    ) -> Question:
+        if question.ordinal != ordinal:
+            store.place(tx, question.id, ordinal)
+        if question.body != body:
+            question = store.rewrite(tx, question, body, self._timeline.clock())
+            self._timeline.append(tx, events.event(events.EDITED, question, seen.author.id))
+        if question.state is State.WITHDRAWN:
+            state = State.PENDING if seen.session.moderated else State.OPEN
+            question, change = events.change(
+                tx, question.id, {"state": str(state), "closed_at": None}
+            )
+            self._timeline.append(
+                tx, events.event(events.RETURNED, question, seen.author.id, changes=[change])
+            )
+        return question
+
+    def _withdraw(self, tx: Transaction, question: Question, actor_id: int | None) -> None:
+        if question.state not in UNFINISHED:
+            return  # What was answered stays in the record; /me erase takes the words out.
+        question, change = events.change(
+            tx, question.id, events.closing(State.WITHDRAWN, self._timeline.clock())
+        )
+        self._timeline.append(
+            tx, events.event(events.WITHDRAWN, question, actor_id, changes=[change])
+        )
+
+    async def messages_deleted(self, message_ids: Collection[int]) -> int:
+        """Withdraw the questions that stood in deleted messages; return how many."""
+
+        def work(tx: Transaction) -> int:
+            number = 0
+            for message_id in message_ids:
+                for question in store.of_message(tx, message_id):
+                    if question.source is not Source.ASK and question.state in UNFINISHED:
+                        self._withdraw(tx, question, None)
+                        number += 1
+            return number
+
+        return await self._database.write(work)
+
+    async def add(self, seen: SeenMessage, by: Person) -> Question:
+        """Take a whole message as a question: staff any, attendees their own.
+
+        A message that is one already gives that one back.
+
+        Raises:
+            NotAllowed: an attendee, and somebody else's message.
+            EmptyText: it holds no text.
+        """
+        staff = self._sessions.is_staff(by, seen.session)
+        if not staff and by.id != seen.author.id:
+            raise NotAllowed
+        body = "\n".join(seen.bodies).strip()
+        if not body:
+            raise EmptyText
+        guild = self._guilds.get(seen.session.guild_id)
+
+        def work(tx: Transaction) -> Question:
+            living = [
+                question
+                for question in store.of_message(tx, seen.message_id)
+                if question.state is not State.WITHDRAWN
+            ]
+            if living:
+                return living[0]
+            if not staff:
+                self._check_limits(tx, seen.session, by, guild, anonymous=False)
+            saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
+            question = store.insert(
+                tx,
+                seen,
+                body,
+                state=State.PENDING if seen.session.moderated and not staff else State.OPEN,
+                source=Source.STAFF,
+                ordinal=0,
+                message_id=seen.message_id,
+            )
+            store.put_attachments(tx, question.id, seen.attachments)
+            self._timeline.append(
+                tx, events.event(events.ASKED, question, by.id, number=question.number)
+            )
+            return question
+
+        return await self._database.write(work)
+
+    async def ask(
+        self, session: Session, channel_id: int, by: Person, body: str, *, anonymous: bool
+    ) -> Question:
+        """Take a question from the form. It goes out as the bot's message once approved.
+
+        Nothing an attendee wrote goes out under the bot's name unseen: an attendee's question
+        is pending even in a session without moderation.
+
+        Raises:
+            EmptyText, TextTooLong, AnonymousOff, TooManyOpen, TooFast.
+        """
+        body = _checked(body)
+        guild = self._guilds.get(session.guild_id)
+        if anonymous and not guild.rules.anonymous:
+            raise AnonymousOff
+        staff = self._sessions.is_staff(by, session)
+        seen = SeenMessage(session, channel_id, 0, by, (body,), self._timeline.clock())
+
+        def work(tx: Transaction) -> Question:
+            if not staff:
+                self._check_limits(tx, session, by, guild, anonymous=anonymous)
+            saw_person(tx, session.guild_id, by.id, by.name)
+            question = store.insert(
+                tx,
+                seen,
+                body,
+                state=State.OPEN if staff else State.PENDING,
+                source=Source.ASK,
+                ordinal=0,
+                anonymous=anonymous,
+                message_id=None,
+            )
+            if question.state is State.OPEN:
+                show_ask(tx, question)
+            # The actor of an anonymous question stands in its row alone.
+            actor_id = None if anonymous else by.id
+            self._timeline.append(
+                tx, events.event(events.ASKED, question, actor_id, number=question.number)
+            )
+            return question
+
+        return await self._database.write(work)
+
+    async def edit_own(self, question_id: int, by: Person, session: Session, body: str) -> Question:
+        """Change the text of one's own question from the form; it is approved afresh.
+
+        Raises:
+            NoSuchQuestion: it isn't `by`'s, or it is closed.
+            EmptyText, TextTooLong.
+        """
+        body = _checked(body)
+        staff = self._sessions.is_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            question = self._own(tx, question_id, by, session)
+            if question.body == body:
+                return question
+            question = store.rewrite(tx, question, body, self._timeline.clock())
+            changes: list[dict[str, object]] = []
+            if not staff and question.state is not State.PENDING:
+                question, change = events.change(
+                    tx, question.id, {"state": str(State.PENDING), "taken_at": None}
+                )
+                changes.append(change)
+            actor_id = None if question.anonymous else by.id
+            self._timeline.append(
+                tx, events.event(events.EDITED, question, actor_id, changes=changes)
+            )
+            return question
+
+        return await self._database.write(work)
+
+    async def withdraw_own(self, question_id: int, by: Person, session: Session) -> Question:
+        """Take one's own question back.
+
+        Raises:
+            NoSuchQuestion: it isn't `by`'s, or it is closed.
+        """
+
+        def work(tx: Transaction) -> Question:
+            question = self._own(tx, question_id, by, session)
+            self._withdraw(tx, question, None if question.anonymous else by.id)
+            return question
+
+        return await self._database.write(work)
+
+    async def attach_message(self, question_id: int, message_id: int) -> None:
+        """Note the message that shows a question asked with the form."""
+        await self._database.write(store.attach_message, question_id, message_id)
+
+    async def of_message(self, message_id: int) -> list[Question]:
+        """Return the questions a message holds."""
+        return await self._database.read(store.of_message, message_id)
+
+    async def messages_of(self, session: Session) -> dict[int, int]:
+        """Return the messages that hold the session's living questions: message → channel."""
+        return await self._database.read(store.messages_of_session, session.id)
+
+    def _own(self, tx: Transaction, question_id: int, by: Person, session: Session) -> Question:
+        question = store.get(tx, question_id, session.guild_id)
+        if question is None or question.author_id != by.id or question.state not in UNFINISHED:
+            raise NoSuchQuestion
+        return question
+
+    def _check_limits(
+        self, tx: Transaction, session: Session, by: Person, guild: Guild, *, anonymous: bool
+    ) -> None:
+        now = self._timeline.clock()
+        waiting = store.unfinished_of(tx, session.id, by.id)
+        if len(waiting) >= guild.rules.open_questions:
+            raise TooManyOpen(n=len(waiting))
+        hidden = sum(1 for is_anonymous, *_ in waiting if is_anonymous)
+        if anonymous and hidden >= guild.rules.anonymous_open:
+            raise TooManyOpen(n=hidden)
+        last = store.last_asked_at(tx, session.id, by.id, but_message_id=None)
+        if last is not None:
+            passed = timedelta(microseconds=to_micros(now) - last)
+            if timedelta(0) <= passed < guild.rules.question_pace:
+                left = guild.rules.question_pace - passed
+                raise TooFast(seconds=int(left.total_seconds()) + 1)
+
+
+def show_ask(tx: Transaction, question: Question) -> None:
+    """Have a question of the form stand in its channel as the bot's own message."""
+    put_live_message(tx, ASK_POST, question.id, question.guild_id, question.channel_id)
+
+
+def is_waiting(question: Question) -> bool:
+    """Whether a question still waits its turn or its approval."""
+    return question.state in WAITING
+
+
+def _checked(body: str) -> str:
+    body = body.strip()
+    if not body:
+        raise EmptyText
+    if len(body) > ASK_LENGTH:
+        raise TextTooLong(length=len(body), most=ASK_LENGTH)
+    return body

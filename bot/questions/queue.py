@@ -1,0 +1,434 @@
+"""Question time: what the speaker, moderators and note-takers do with questions."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bot.database import Transaction
+from bot.errors import N_, NotAllowed
+from bot.guilds import Person, Role, names
+from bot.questions import events, store
+from bot.questions.errors import (
+    AlreadyClosed,
+    CannotMerge,
+    CannotUndo,
+    NoSuchQuestion,
+    NothingCurrent,
+    NothingToUndo,
+    NotPending,
+    QueueEmpty,
+    ReasonMissing,
+)
+from bot.questions.intake import show_ask
+from bot.questions.model import (
+    UNFINISHED,
+    Board,
+    Page,
+    Question,
+    Source,
+    State,
+)
+from bot.sessions import Session, SessionService
+from bot.timeline import NewEvent, Timeline, latest_to_undo, mark_undone
+
+UPCOMING = 5
+
+
+class StaffOnly(NotAllowed):
+    """For those who run the session."""
+
+    message = N_("Only the speaker, moderators and note-takers can do this.")
+
+
+class ModeratorOnly(NotAllowed):
+    """For moderators."""
+
+    message = N_("Only moderators can do this.")
+
+
+class Queue:
+    """Moves questions through their life. Every change can be undone."""
+
+    def __init__(self, timeline: Timeline, sessions: SessionService) -> None:
+        self._timeline = timeline
+        self._database = timeline.database
+        self._sessions = sessions
+
+    async def next(
+        self, session: Session, by: Person, number: int | None = None
+    ) -> Question | None:
+        """Take the next question, or #`number`; the current one counts as answered.
+
+        Returns None when the current one was the last.
+
+        Raises:
+            QueueEmpty: none is current and none waits.
+            NoSuchQuestion, AlreadyClosed: about #`number`.
+        """
+        self._require_staff(by, session)
+        now = self._timeline.clock()
+
+        def work(tx: Transaction) -> Question | None:
+            before = store.current(tx, session.id)
+            if number is not None:
+                upcoming = self._waiting(tx, session, number)
+            else:
+                upcoming = next(iter(store.queue(tx, session.id, now, limit=1)), None)
+            if before is None and upcoming is None:
+                raise QueueEmpty
+            changes: list[dict[str, Any]] = []
+            if before is not None:
+                before, change = events.change(tx, before.id, events.closing(State.ANSWERED, now))
+                changes.append(change)
+            if upcoming is not None:
+                upcoming, change = events.change(
+                    tx,
+                    upcoming.id,
+                    {"state": str(State.CURRENT), "taken_at": events.micros(now)},
+                )
+                changes.append(change)
+            subject = upcoming or before
+            assert subject is not None  # noqa: S101 - QueueEmpty above; for the type checker
+            self._append(tx, events.NEXT, subject, by, changes, taken=upcoming is not None)
+            return upcoming
+
+        return await self._database.write(work)
+
+    async def close(
+        self, session: Session, by: Person, state: State, number: int | None = None
+    ) -> Question:
+        """Close the current question, or #`number`, as answered, missed or skipped.
+
+        Raises:
+            NothingCurrent, NoSuchQuestion, AlreadyClosed.
+        """
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            if number is None:
+                question = store.current(tx, session.id)
+                if question is None:
+                    raise NothingCurrent
+            else:
+                question = self._numbered(tx, session, number)
+            if question.state in (state, State.MERGED, State.WITHDRAWN):
+                raise AlreadyClosed(number=question.number)
+            values = events.closing(state, self._timeline.clock())
+            question, change = events.change(tx, question.id, values)
+            self._append(tx, events.CLOSED, question, by, [change], state=str(state))
+            return question
+
+        return await self._database.write(work)
+
+    async def reopen(self, session: Session, by: Person, number: int) -> Question:
+        """Put a closed question back into the queue."""
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            question = self._numbered(tx, session, number)
+            if question.state in UNFINISHED:
+                return question
+            values = {"state": str(State.OPEN), "closed_at": None, "merged_into": None}
+            question, change = events.change(tx, question.id, values)
+            self._append(tx, events.REOPENED, question, by, [change])
+            return question
+
+        return await self._database.write(work)
+
+    async def toggle_joke(self, session: Session, by: Person, number: int | None) -> Question:
+        """Put the joke label on #`number` (None: the current one), or take it off."""
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            question = (
+                store.current(tx, session.id)
+                if number is None
+                else self._numbered(tx, session, number)
+            )
+            if question is None:
+                raise NothingCurrent
+            question, change = events.change(tx, question.id, {"joke": int(not question.joke)})
+            self._append(tx, events.JOKE, question, by, [change])
+            return question
+
+        return await self._database.write(work)
+
+    async def merge(self, session: Session, by: Person, number: int, into: int) -> Question:
+        """Merge #`number` into #`into`: its votes count there; return the latter.
+
+        Raises:
+            CannotMerge: the same one, or one that is withdrawn or merged.
+            NoSuchQuestion.
+        """
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            source = self._numbered(tx, session, number)
+            target = self._numbered(tx, session, into)
+            gone = (State.MERGED, State.WITHDRAWN)
+            if source.id == target.id or source.state in gone or target.state in gone:
+                raise CannotMerge
+            store.copy_votes(tx, source, target, via=_merge_via(source.id))
+            store.count_votes(tx, target.id)
+            values = events.closing(State.MERGED, self._timeline.clock())
+            values["merged_into"] = target.id
+            source, change = events.change(tx, source.id, values)
+            self._append(tx, events.MERGED, source, by, [change], into=target.id)
+            merged = store.get(tx, target.id, target.guild_id)
+            assert merged is not None  # noqa: S101 - just read; for the type checker
+            return merged
+
+        return await self._database.write(work)
+
+    async def move(self, session: Session, by: Person, number: int, place: int) -> Question:
+        """Put #`number` at a place (from 1) among those that wait; votes no longer move it."""
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            question = self._waiting(tx, session, number)
+            if question.state is not State.OPEN:
+                raise AlreadyClosed(number=number)
+            now = self._timeline.clock()
+            order = [q for q in store.queue(tx, session.id, now) if q.id != question.id]
+            order.insert(min(max(place, 1), len(order) + 1) - 1, question)
+            # Ranks reach down to the moved one, so that everything above it stays put.
+            last = max(
+                (i for i, q in enumerate(order) if q.rank is not None or q.id == question.id),
+                default=0,
+            )
+            changes: list[dict[str, Any]] = []
+            for rank, item in enumerate(order[: last + 1], start=1):
+                if item.rank != rank:
+                    changed, change = events.change(tx, item.id, {"rank": rank})
+                    changes.append(change)
+                    question = changed if changed.id == question.id else question
+            if changes:
+                self._append(tx, events.MOVED, question, by, changes)
+            return question
+
+        return await self._database.write(work)
+
+    async def decide(
+        self, session: Session, by: Person, question_id: int, *, approve: bool
+    ) -> Question:
+        """Approve a pending question, or turn it down.
+
+        Raises:
+            NotPending: somebody else decided.
+            NoSuchQuestion.
+        """
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> Question:
+            question = store.get(tx, question_id, session.guild_id)
+            if question is None or question.session_id != session.id:
+                raise NoSuchQuestion
+            if question.state is not State.PENDING:
+                raise NotPending(number=question.number)
+            values: Mapping[str, Any] = (
+                {"state": str(State.OPEN)}
+                if approve
+                else events.closing(State.SKIPPED, self._timeline.clock())
+            )
+            question, change = events.change(tx, question.id, values)
+            if approve and question.source is Source.ASK:
+                show_ask(tx, question)
+            kind = events.APPROVED if approve else events.REJECTED
+            self._append(tx, kind, question, by, [change])
+            return question
+
+        return await self._database.write(work)
+
+    async def undo(self, session: Session, by: Person) -> tuple[str, Question | None]:
+        """Take the last change back; return the kind of event undone and its question.
+
+        Raises:
+            NothingToUndo: none is left.
+            CannotUndo: something newer stands on it.
+        """
+        self._require_staff(by, session)
+
+        def work(tx: Transaction) -> tuple[str, Question | None]:
+            last = latest_to_undo(tx, session.id, events.UNDOABLE)
+            if last is None:
+                raise NothingToUndo
+            reverse = _put_back(tx, last.data.get("changes", ()))
+            answer_id = last.data.get("answer_id")
+            if isinstance(answer_id, int):
+                store.delete_answer(tx, answer_id, self._timeline.clock())
+            if last.kind == events.MERGED:
+                store.clear_votes(tx, last.data["into"], _merge_via(last.data["question_id"]))
+                store.count_votes(tx, last.data["into"])
+            undone = NewEvent(
+                events.UNDONE,
+                session.guild_id,
+                session.id,
+                session.channel_id,
+                by.id,
+                {
+                    "undoes": last.id,
+                    "question_id": last.data["question_id"],
+                    "changes": reverse,
+                    **({"answer_id": answer_id} if answer_id else {}),
+                },
+            )
+            mark_undone(tx, last.id, self._timeline.append(tx, undone))
+            return last.kind, store.get(tx, last.data["question_id"], session.guild_id)
+
+        return await self._database.write(work)
+
+    async def reveal(
+        self, session: Session, by: Person, number: int, reason: str
+    ) -> tuple[Question, str | None]:
+        """Say who asked #`number` anonymously; who looked, and why, is recorded.
+
+        Raises:
+            ModeratorOnly: others may not.
+            ReasonMissing, NoSuchQuestion.
+        """
+        if Role.MODERATOR not in self._sessions.roles_of(by, session):
+            raise ModeratorOnly
+        reason = reason.strip()
+        if not reason:
+            raise ReasonMissing
+
+        def work(tx: Transaction) -> tuple[Question, str | None]:
+            question = self._numbered(tx, session, number)
+            store.reveal(tx, question.id, by.id, reason[:1000], self._timeline.clock())
+            self._append(tx, events.REVEALED, question, by, [])
+            author = question.author_id
+            known = names(tx, session.guild_id, [author]) if author is not None else {}
+            return question, known.get(author) if author is not None else None
+
+        return await self._database.write(work)
+
+    async def board(self, session: Session, *, pending: int = 0) -> Board:
+        """Return what the board shows; with up to `pending` questions to approve."""
+        now = self._timeline.clock()
+
+        def work(connection: store.Reader) -> Board:
+            current = store.current(connection, session.id)
+            upcoming = store.queue(connection, session.id, now, limit=UPCOMING)
+            waiting = (
+                store.queue(connection, session.id, now, states=(State.PENDING,), limit=pending)
+                if pending
+                else []
+            )
+            shown = [*([current] if current else []), *upcoming, *waiting]
+            return Board(
+                session=session,
+                current=current,
+                upcoming=tuple(upcoming),
+                counts=store.counts(connection, session.id, now),
+                names=_names(connection, session.guild_id, shown),
+                pending=tuple(waiting),
+            )
+
+        return await self._database.read(work)
+
+    async def page(
+        self, session: Session, states: tuple[State, ...], offset: int, limit: int
+    ) -> Page:
+        """Return some of a session's visible questions, in the order they will be taken."""
+        now = self._timeline.clock()
+
+        def work(connection: store.Reader) -> Page:
+            counted = store.counts(connection, session.id, now)
+            found = store.queue(
+                connection, session.id, now, states=states, limit=limit, offset=offset
+            )
+            return Page(
+                questions=tuple(found),
+                offset=offset,
+                total=sum(counted.get(state, 0) for state in states),
+                names=_names(connection, session.guild_id, found),
+            )
+
+        return await self._database.read(work)
+
+    async def get(self, question_id: int, guild_id: int) -> Question:
+        """Return a question of this guild.
+
+        Raises:
+            NoSuchQuestion.
+        """
+        question = await self._database.read(store.get, question_id, guild_id)
+        if question is None:
+            raise NoSuchQuestion
+        return question
+
+    async def numbered(self, session: Session, number: int) -> Question:
+        """Return a session's question #`number`.
+
+        Raises:
+            NoSuchQuestion.
+        """
+        question = await self._database.read(store.by_number, session.id, number)
+        if question is None:
+            raise NoSuchQuestion
+        return question
+
+    async def mine(self, guild_id: int, user_id: int, session: Session | None) -> list[Question]:
+        """Return a person's own questions, newest first."""
+        return await self._database.read(
+            store.of_author, guild_id, user_id, session.id if session else None
+        )
+
+    async def left_over(self, session: Session) -> list[Question]:
+        """Return what nobody answered: missed, skipped without an answer, still open."""
+        questions = await self._database.read(store.of_session, session.id)
+        left = (State.OPEN, State.CURRENT, State.MISSED)
+        return [q for q in questions if q.state in left and not q.joke]
+
+    def _require_staff(self, by: Person, session: Session) -> None:
+        if not self._sessions.is_staff(by, session):
+            raise StaffOnly
+
+    def _append(
+        self,
+        tx: Transaction,
+        kind: str,
+        question: Question,
+        by: Person,
+        changes: list[dict[str, Any]],
+        **data: Any,
+    ) -> None:
+        self._timeline.append(tx, events.event(kind, question, by.id, changes=changes, **data))
+
+    def _numbered(self, tx: Transaction, session: Session, number: int) -> Question:
+        question = store.by_number(tx, session.id, number)
+        if question is None:
+            raise NoSuchQuestion
+        return question
+
+    def _waiting(self, tx: Transaction, session: Session, number: int) -> Question:
+        question = self._numbered(tx, session, number)
+        if question.state not in (State.OPEN, State.PENDING):
+            raise AlreadyClosed(number=number)
+        return question
+
+
+def _merge_via(source_id: int) -> str:
+    return f"merged:{source_id}"
+
+
+def _put_back(tx: Transaction, changes: Any) -> list[dict[str, Any]]:
+    """Undo changes in reverse, refusing where something newer stands on one of them."""
+    reverse: list[dict[str, Any]] = []
+    for change in reversed(list(changes)):
+        now = store.state_columns(tx, change["id"])
+        if any(now[name] != value for name, value in change["after"].items()):
+            raise CannotUndo
+        before = dict(change["before"])
+        # Two can't be current: whoever stands there now has newer rights.
+        if before.get("state") == State.CURRENT:
+            standing = store.current_beside(tx, change["id"])
+            if standing is not None:
+                raise CannotUndo
+        store.update(tx, change["id"], before)
+        reverse.append({"id": change["id"], "before": change["after"], "after": before})
+    return reverse
+
+
+def _names(connection: store.Reader, guild_id: int, questions: list[Question]) -> dict[int, str]:
+    known = {q.author_id for q in questions if q.author_id is not None and not q.anonymous}
+    return names(connection, guild_id, known)

@@ -1,0 +1,447 @@
+"""SQL of questions, votes and answers."""
+
+import sqlite3
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.questions.model import Answer, Question, SeenMessage, Source, State
+from bot.timeline import Event, event_of
+
+Reader = sqlite3.Connection | Transaction
+
+# Lifted ones first, then by votes, then by age.
+ORDER = "q.rank IS NULL, q.rank, q.votes DESC, q.number"
+
+# A question is hidden while its author is timed out, kicked or banned.
+_VISIBLE = (
+    "NOT EXISTS (SELECT 1 FROM people p WHERE p.guild_id = q.guild_id"
+    " AND p.user_id = q.author_id AND p.muted_until > :now)"
+)
+
+# What a change of state may touch, and so what undo puts back.
+CHANGEABLE = ("state", "rank", "merged_into", "joke", "taken_at", "closed_at")
+
+
+def question_of(row: sqlite3.Row) -> Question:
+    """Map a row of `questions`."""
+    return Question(
+        id=row["id"],
+        guild_id=row["guild_id"],
+        session_id=row["session_id"],
+        number=row["number"],
+        state=State(row["state"]),
+        body=row["body"],
+        author_id=row["author_id"],
+        anonymous=bool(row["anonymous"]),
+        source=Source(row["source"]),
+        channel_id=row["channel_id"],
+        message_id=row["message_id"],
+        ordinal=row["ordinal"],
+        asked_at=from_micros(row["asked_at"]),
+        taken_at=from_micros_or_none(row["taken_at"]),
+        closed_at=from_micros_or_none(row["closed_at"]),
+        joke=bool(row["joke"]),
+        late=bool(row["late"]),
+        rank=row["rank"],
+        merged_into=row["merged_into"],
+        votes=row["votes"],
+    )
+
+
+def insert(
+    tx: Transaction,
+    seen: SeenMessage,
+    body: str,
+    *,
+    state: State,
+    source: Source,
+    ordinal: int,
+    anonymous: bool = False,
+    message_id: int | None,
+) -> Question:
+    """Insert a question with the session's next number."""
+    number = tx.execute(
+        "UPDATE sessions SET next_number = next_number + 1 WHERE id = ? RETURNING next_number - 1",
+        (seen.session.id,),
+    ).fetchone()[0]
+    row = tx.execute(
+        "INSERT INTO questions (guild_id, session_id, number, state, body, author_id, anonymous,"
+        " source, channel_id, message_id, ordinal, asked_at, late)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        (
+            seen.session.guild_id,
+            seen.session.id,
+            number,
+            state,
+            body,
+            seen.author.id,
+            anonymous,
+            source,
+            seen.channel_id,
+            message_id,
+            ordinal,
+            to_micros(seen.sent_at),
+            not seen.session.is_open,
+        ),
+    ).fetchone()
+    return question_of(row)
+
+
+def put_attachments(tx: Transaction, question_id: int, filenames: Sequence[str]) -> None:
+    """Replace the references to a question's attachments."""
+    tx.execute("DELETE FROM question_attachments WHERE question_id = ?", (question_id,))
+    if filenames:
+        tx.executemany(
+            "INSERT INTO question_attachments (question_id, filename) VALUES (?, ?)",
+            [(question_id, name) for name in filenames],
+        )
+
+
+def update(tx: Transaction, question_id: int, values: Mapping[str, Any]) -> Question:
+    """Write some of the columns in `CHANGEABLE` and return the question."""
+    columns = [column for column in CHANGEABLE if column in values]
+    assignments = ", ".join(f"{column} = ?" for column in columns)
+    row = tx.execute(
+        f"UPDATE questions SET {assignments} WHERE id = ? RETURNING *",  # noqa: S608
+        (*(values[column] for column in columns), question_id),
+    ).fetchone()
+    return question_of(row)
+
+
+def state_columns(connection: Reader, question_id: int) -> dict[str, Any]:
+    """Return a question's columns of `CHANGEABLE`, as stored."""
+    row = connection.execute("SELECT * FROM questions WHERE id = ?", (question_id,)).fetchone()
+    return {column: row[column] for column in CHANGEABLE}
+
+
+def rewrite(tx: Transaction, question: Question, body: str, at: datetime) -> Question:
+    """Give a question another text, keeping the old one in its history."""
+    tx.execute(
+        "INSERT INTO question_revisions (question_id, until_at, body) VALUES (?, ?, ?)",
+        (question.id, to_micros(at), question.body),
+    )
+    row = tx.execute(
+        "UPDATE questions SET body = ? WHERE id = ? RETURNING *", (body, question.id)
+    ).fetchone()
+    return question_of(row)
+
+
+def place(tx: Transaction, question_id: int, ordinal: int) -> None:
+    """Set a question's place in its message."""
+    tx.execute("UPDATE questions SET ordinal = ? WHERE id = ?", (ordinal, question_id))
+
+
+def attach_message(tx: Transaction, question_id: int, message_id: int) -> None:
+    """Note the message that shows a question asked with /ask."""
+    tx.execute("UPDATE questions SET message_id = ? WHERE id = ?", (message_id, question_id))
+
+
+def get(connection: Reader, question_id: int, guild_id: int) -> Question | None:
+    """Return a question of this guild."""
+    row = connection.execute(
+        "SELECT * FROM questions WHERE id = ? AND guild_id = ?", (question_id, guild_id)
+    ).fetchone()
+    return question_of(row) if row else None
+
+
+def by_number(connection: Reader, session_id: int, number: int) -> Question | None:
+    """Return a session's question #`number`."""
+    row = connection.execute(
+        "SELECT * FROM questions WHERE session_id = ? AND number = ?", (session_id, number)
+    ).fetchone()
+    return question_of(row) if row else None
+
+
+def of_message(connection: Reader, message_id: int) -> list[Question]:
+    """Return the questions a message holds, in their order in it."""
+    rows = connection.execute(
+        "SELECT * FROM questions WHERE message_id = ? ORDER BY ordinal, id", (message_id,)
+    )
+    return [question_of(row) for row in rows]
+
+
+def of_session(connection: Reader, session_id: int) -> list[Question]:
+    """Return all questions of a session by number."""
+    rows = connection.execute(
+        "SELECT * FROM questions WHERE session_id = ? ORDER BY number", (session_id,)
+    )
+    return [question_of(row) for row in rows]
+
+
+def messages_of_session(connection: Reader, session_id: int) -> dict[int, int]:
+    """Return the messages that hold a session's living questions: message → channel."""
+    rows = connection.execute(
+        "SELECT DISTINCT message_id, channel_id FROM questions WHERE session_id = ?"
+        " AND message_id IS NOT NULL AND state <> 'withdrawn' AND source <> 'ask'",
+        (session_id,),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def current(connection: Reader, session_id: int) -> Question | None:
+    """Return the question being answered."""
+    row = connection.execute(
+        "SELECT * FROM questions WHERE session_id = ? AND state = 'current'", (session_id,)
+    ).fetchone()
+    return question_of(row) if row else None
+
+
+def current_beside(connection: Reader, question_id: int) -> Question | None:
+    """Return the question being answered in the session of another one."""
+    row = connection.execute(
+        "SELECT q.* FROM questions q JOIN questions o ON o.session_id = q.session_id"
+        " WHERE o.id = ? AND q.id <> o.id AND q.state = 'current'",
+        (question_id,),
+    ).fetchone()
+    return question_of(row) if row else None
+
+
+def queue(
+    connection: Reader,
+    session_id: int,
+    now: datetime,
+    *,
+    states: Collection[State] = (State.OPEN,),
+    limit: int = -1,
+    offset: int = 0,
+) -> list[Question]:
+    """Return visible questions in the order they will be taken."""
+    wanted = ", ".join(f"'{State(state)}'" for state in states)
+    rows = connection.execute(
+        f"SELECT * FROM questions q WHERE q.session_id = :session AND q.state IN ({wanted})"  # noqa: S608
+        f" AND {_VISIBLE} ORDER BY q.state = 'current' DESC, {ORDER} LIMIT :limit OFFSET :offset",
+        {"session": session_id, "now": to_micros(now), "limit": limit, "offset": offset},
+    )
+    return [question_of(row) for row in rows]
+
+
+def counts(connection: Reader, session_id: int, now: datetime) -> dict[State, int]:
+    """Return how many visible questions a session has by state."""
+    rows = connection.execute(
+        f"SELECT q.state, count(*) FROM questions q WHERE q.session_id = :session"  # noqa: S608
+        f" AND {_VISIBLE} GROUP BY q.state",
+        {"session": session_id, "now": to_micros(now)},
+    )
+    return {State(row[0]): row[1] for row in rows}
+
+
+def of_author(
+    connection: Reader, guild_id: int, author_id: int, session_id: int | None = None
+) -> list[Question]:
+    """Return a person's questions in a guild or one session, newest first."""
+    only = " AND session_id = :session" if session_id is not None else ""
+    rows = connection.execute(
+        f"SELECT * FROM questions WHERE guild_id = :guild AND author_id = :author{only}"  # noqa: S608
+        " ORDER BY id DESC LIMIT 200",
+        {"guild": guild_id, "author": author_id, "session": session_id},
+    )
+    return [question_of(row) for row in rows]
+
+
+def unfinished_of(
+    connection: Reader, session_id: int, author_id: int
+) -> list[tuple[bool, int, int | None, str]]:
+    """Return (anonymous, asked at in microseconds, message, text) of what a person has waiting."""
+    rows = connection.execute(
+        "SELECT anonymous, asked_at, message_id, body FROM questions WHERE session_id = ?"
+        " AND author_id = ? AND state IN ('pending', 'open', 'current')",
+        (session_id, author_id),
+    )
+    return [(bool(row[0]), row[1], row[2], row[3]) for row in rows]
+
+
+def last_asked_at(
+    connection: Reader, session_id: int, author_id: int, but_message_id: int | None
+) -> int | None:
+    """Return when a person last asked, by another message, in microseconds."""
+    row = connection.execute(
+        "SELECT max(asked_at) FROM questions WHERE session_id = ? AND author_id = ?"
+        " AND source <> 'staff' AND message_id IS NOT ?",
+        (session_id, author_id, but_message_id),
+    ).fetchone()
+    return row[0]
+
+
+def vote(tx: Transaction, question_id: int, user_id: int, via: str, *, on: bool) -> None:
+    """Put or take back one way of voting."""
+    if on:
+        tx.execute(
+            "INSERT OR IGNORE INTO votes (question_id, user_id, via) VALUES (?, ?, ?)",
+            (question_id, user_id, via),
+        )
+    else:
+        tx.execute(
+            "DELETE FROM votes WHERE question_id = ? AND user_id = ? AND via = ?",
+            (question_id, user_id, via),
+        )
+
+
+def clear_votes(tx: Transaction, question_id: int, via: str) -> None:
+    """Take back everybody's votes of one way."""
+    tx.execute("DELETE FROM votes WHERE question_id = ? AND via = ?", (question_id, via))
+
+
+def set_votes(tx: Transaction, question_id: int, via: str, user_ids: Iterable[int]) -> None:
+    """Make one way's votes exactly those of `user_ids`."""
+    clear_votes(tx, question_id, via)
+    tx.executemany(
+        "INSERT OR IGNORE INTO votes (question_id, user_id, via) VALUES (?, ?, ?)",
+        [(question_id, user_id, via) for user_id in user_ids],
+    )
+
+
+def copy_votes(tx: Transaction, source: Question, target: Question, via: str) -> None:
+    """Give `target` the votes of `source`, and its author's wish, under the name `via`."""
+    tx.execute(
+        "INSERT OR IGNORE INTO votes (question_id, user_id, via)"
+        " SELECT DISTINCT ?, user_id, ? FROM votes WHERE question_id = ? AND user_id IS NOT ?",
+        (target.id, via, source.id, target.author_id),
+    )
+    if source.author_id is not None and source.author_id != target.author_id:
+        vote(tx, target.id, source.author_id, via, on=True)
+
+
+def count_votes(tx: Transaction, question_id: int) -> tuple[int, bool]:
+    """Recount a question's votes, one a person; return the number and whether it changed."""
+    number = tx.execute(
+        "SELECT count(DISTINCT user_id) FROM votes WHERE question_id = ?", (question_id,)
+    ).fetchone()[0]
+    changed = tx.execute(
+        "UPDATE questions SET votes = ? WHERE id = ? AND votes <> ?",
+        (number, question_id, number),
+    ).rowcount
+    return number, bool(changed)
+
+
+def has_voted(connection: Reader, question_id: int, user_id: int, via: str) -> bool:
+    """Say whether a person voted in one way."""
+    return (
+        connection.execute(
+            "SELECT 1 FROM votes WHERE question_id = ? AND user_id = ? AND via = ?",
+            (question_id, user_id, via),
+        ).fetchone()
+        is not None
+    )
+
+
+def answer_of(row: sqlite3.Row) -> Answer:
+    """Map a row of `answers`."""
+    return Answer(
+        id=row["id"],
+        question_id=row["question_id"],
+        author_id=row["author_id"],
+        body=row["body"],
+        supplement=bool(row["supplement"]),
+        message_id=row["message_id"],
+        answered_at=from_micros(row["answered_at"]),
+    )
+
+
+def insert_answer(
+    tx: Transaction,
+    question: Question,
+    author_id: int,
+    body: str,
+    *,
+    supplement: bool,
+    message_id: int | None,
+    at: datetime,
+) -> Answer:
+    """Insert an answer."""
+    row = tx.execute(
+        "INSERT INTO answers (guild_id, question_id, author_id, body, supplement, message_id,"
+        " answered_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        (question.guild_id, question.id, author_id, body, supplement, message_id, to_micros(at)),
+    ).fetchone()
+    return answer_of(row)
+
+
+def answer_by_id(connection: Reader, answer_id: int) -> Answer | None:
+    """Return an answer that still stands."""
+    row = connection.execute(
+        "SELECT * FROM answers WHERE id = ? AND deleted_at IS NULL", (answer_id,)
+    ).fetchone()
+    return answer_of(row) if row else None
+
+
+def answer_by_message(connection: Reader, message_id: int) -> Answer | None:
+    """Return the answer a message gave, if it still stands."""
+    row = connection.execute(
+        "SELECT * FROM answers WHERE message_id = ? AND deleted_at IS NULL", (message_id,)
+    ).fetchone()
+    return answer_of(row) if row else None
+
+
+def rewrite_answer(tx: Transaction, answer_id: int, body: str) -> None:
+    """Give an answer another text."""
+    tx.execute("UPDATE answers SET body = ? WHERE id = ?", (body, answer_id))
+
+
+def delete_answer(tx: Transaction, answer_id: int, at: datetime | None) -> None:
+    """Take an answer back; None puts it back in place."""
+    tx.execute(
+        "UPDATE answers SET deleted_at = ? WHERE id = ?",
+        (to_micros(at) if at else None, answer_id),
+    )
+
+
+def answers(connection: Reader, question_ids: Collection[int]) -> dict[int, list[Answer]]:
+    """Return the standing answers of some questions, oldest first."""
+    found: dict[int, list[Answer]] = {}
+    wanted = list(question_ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(
+            f"SELECT * FROM answers WHERE deleted_at IS NULL AND question_id IN ({marks})"  # noqa: S608
+            " ORDER BY id",
+            part,
+        )
+        for row in rows:
+            found.setdefault(row["question_id"], []).append(answer_of(row))
+    return found
+
+
+def attachments(connection: Reader, question_ids: Collection[int]) -> dict[int, list[str]]:
+    """Return the names of some questions' attachments."""
+    found: dict[int, list[str]] = {}
+    wanted = list(question_ids)
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        marks = ",".join("?" * len(part))
+        rows = connection.execute(
+            f"SELECT question_id, filename FROM question_attachments"  # noqa: S608
+            f" WHERE question_id IN ({marks}) ORDER BY rowid",
+            part,
+        )
+        for row in rows:
+            found.setdefault(row[0], []).append(row[1])
+    return found
+
+
+def reveal(tx: Transaction, question_id: int, by_id: int, reason: str, at: datetime) -> None:
+    """Record who looked behind an anonymous question, and why."""
+    tx.execute(
+        "INSERT INTO reveals (question_id, by_id, reason, at) VALUES (?, ?, ?, ?)",
+        (question_id, by_id, reason, to_micros(at)),
+    )
+
+
+def guild_of_question(connection: Reader, question_id: int) -> int:
+    """Return the guild a question belongs to."""
+    row = connection.execute(
+        "SELECT guild_id FROM questions WHERE id = ?", (question_id,)
+    ).fetchone()
+    return row[0]
+
+
+def answered_event(connection: Reader, session_id: int, answer_id: int) -> Event | None:
+    """Return the event with which an answer came in, unless it was undone."""
+    row = connection.execute(
+        "SELECT * FROM events WHERE session_id = ? AND kind = 'question.answered'"
+        " AND undone_by IS NULL AND json_extract(data, '$.answer_id') = ?",
+        (session_id, answer_id),
+    ).fetchone()
+    return event_of(row) if row else None

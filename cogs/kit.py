@@ -1,0 +1,212 @@
+"""What every cog needs: the services, who acted, in which words, and how errors are told."""
+
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import discord
+import structlog
+from bot.drawing import DrawingWorker
+from discord import app_commands, ui
+
+from bot.archive import Archive
+from bot.errors import N_, NotAllowed, StudyBotError
+from bot.guilds import GuildService, Person
+from bot.localization import Words, locale_of, words
+from bot.questions import Answers, Intake, Queue, Votes
+from bot.sessions import Session, SessionService
+from bot.settings import Settings
+from bot.timeline import Dispatcher, Timeline
+
+if TYPE_CHECKING:
+    from cogs.live import LiveMessages
+
+log = structlog.get_logger(__name__)
+
+T = app_commands.locale_str
+
+Interaction = discord.Interaction[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the cogs may call; put together in `bot.app`."""
+
+    settings: Settings
+    timeline: Timeline
+    dispatcher: Dispatcher
+    guilds: GuildService
+    sessions: SessionService
+    intake: Intake
+    queue: Queue
+    votes: Votes
+    answers: Answers
+    archive: Archive
+    drawing: DrawingWorker
+    live: "LiveMessages"
+    clock: Callable[[], datetime]
+    # What of Discord's own state the cogs need to know.
+    channel: Callable[[int], discord.PartialMessageable]
+    parent_of: Callable[[int | None, int], int | None]
+    # (guild, channel, name, look for it first) → the thread's id
+    open_thread: Callable[[int, int, str, bool], Awaitable[int]]
+    own_id: Callable[[], int]
+    client: Callable[[], discord.Client]
+
+
+def services_of(interaction: Interaction) -> Services:
+    """Return the services of the client an interaction came to."""
+    return cast("Services", interaction.client.services)
+
+
+class GuildOnly(NotAllowed):
+    """Used outside a guild."""
+
+    message = N_("This works only in a server.")
+
+
+def person_of(user: discord.Member | discord.User | discord.abc.User) -> Person:
+    """Describe who acted, as the services know people."""
+    if not isinstance(user, discord.Member):
+        return Person(user.id, user.display_name)
+    permissions = user.guild_permissions
+    return Person(
+        id=user.id,
+        name=user.display_name,
+        role_ids=frozenset(role.id for role in user.roles),
+        manages_messages=permissions.manage_messages or permissions.administrator,
+        manages_guild=permissions.manage_guild or permissions.administrator,
+    )
+
+
+def guild_id_of(interaction: Interaction) -> int:
+    """Return where an interaction happened.
+
+    Raises:
+        GuildOnly: outside a guild.
+    """
+    if interaction.guild_id is None:
+        raise GuildOnly
+    return interaction.guild_id
+
+
+def channel_ids_of(channel: Any) -> tuple[int, int | None]:
+    """Return a channel's id and, for a thread, its parent's."""
+    parent = channel.parent_id if isinstance(channel, discord.Thread) else None
+    return channel.id, parent
+
+
+def session_here(interaction: Interaction) -> Session:
+    """Return the open session of the channel, its threads, or the staff's own channel.
+
+    Raises:
+        NoSession: none is open.
+    """
+    services = services_of(interaction)
+    channel_id, parent_id = channel_ids_of(interaction.channel)
+    session = services.sessions.at(channel_id, parent_id)
+    if session is not None and session.is_open:
+        return session
+    guild_id = guild_id_of(interaction)
+    staff = services.guilds.get(guild_id).staff_channel_id
+    opened = services.sessions.open_sessions(guild_id)
+    if staff in (channel_id, parent_id) and len(opened) == 1:
+        return opened[0]
+    return services.sessions.require(channel_id, parent_id)
+
+
+def words_for(interaction: Interaction) -> Words:
+    """Return the words for a private reply: the person's own language."""
+    return words(locale_of(interaction.locale))
+
+
+def words_of_guild(services: Services, guild_id: int) -> Words:
+    """Return the words for what everybody sees: the guild's language."""
+    return words(services.guilds.get(guild_id).locale)
+
+
+async def tell(
+    interaction: Interaction,
+    text: str | None = None,
+    *,
+    view: ui.View | ui.LayoutView | None = None,
+    file: discord.File | None = None,
+) -> None:
+    """Answer privately, whether or not the interaction was answered before."""
+    extra: dict[str, Any] = {}
+    if view is not None:
+        extra["view"] = view
+    if file is not None:
+        extra["file"] = file
+    if interaction.response.is_done():
+        await interaction.followup.send(text, ephemeral=True, **extra)
+    else:
+        await interaction.response.send_message(text, ephemeral=True, **extra)
+
+
+async def report(interaction: Interaction, error: Exception) -> None:
+    """Tell the person what went wrong, in their language; keep the rest for the log.
+
+    The one place where errors become sentences: commands, buttons and forms all end here.
+    """
+    while isinstance(
+        error, app_commands.CommandInvokeError | app_commands.TransformerError
+    ) and isinstance(error.__cause__, Exception):
+        error = error.__cause__
+    _ = words_for(interaction)
+    command = interaction.command.qualified_name if interaction.command else interaction.type.name
+    if isinstance(error, StudyBotError):
+        log.info("refused", command=command, guild_id=interaction.guild_id, why=str(error))
+        text = _(error.message, **error.params)
+    elif isinstance(error, app_commands.TransformerError):
+        text = _("I can't use “{value}”. Please check what you typed.", value=error.value)
+    elif isinstance(error, app_commands.NoPrivateMessage):
+        text = _(GuildOnly.message)
+    elif isinstance(error, app_commands.MissingPermissions | app_commands.CheckFailure):
+        text = _("You don't have the permission for this here.")
+    elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        text = _("This command has changed. Please reload Discord and try again.")
+    elif isinstance(error, discord.Forbidden):
+        log.warning("forbidden", command=command, guild_id=interaction.guild_id, error=str(error))
+        text = _(
+            "I lack a permission for that here. A moderator can see with /setup check which one."
+        )
+    else:
+        incident = secrets.token_hex(4)
+        log.error("incident", incident=incident, command=command, exc_info=error)
+        text = _(
+            "Something went wrong on my side, and this was not done. Please try again. If it"
+            " happens again, tell the one who runs this bot: incident {incident}.",
+            incident=incident,
+        )
+    try:
+        await tell(interaction, text)
+    except discord.HTTPException as problem:
+        # Too late to answer (the token is gone): the log is all that is left.
+        log.warning("could not tell", command=command, text=text, error=str(problem))
+
+
+class Form(ui.Modal):
+    """A modal whose errors are told like everybody else's."""
+
+    def __init__(self, title: str) -> None:
+        super().__init__(title=title[:45], timeout=900)
+
+    async def on_error(self, interaction: Interaction, error: Exception, /) -> None:
+        """Tell the person."""
+        await report(interaction, error)
+
+
+class Card(ui.LayoutView):
+    """A short-lived private view (15 minutes at most); errors are told."""
+
+    def __init__(self) -> None:
+        super().__init__(timeout=840)
+
+    async def on_error(
+        self, interaction: Interaction, error: Exception, item: ui.Item[Any], /
+    ) -> None:
+        """Tell the person."""
+        await report(interaction, error)

@@ -1,0 +1,5 @@
+"""`/session`: a talk's life."""
+
+from cogs.sessions.cog import SessionsCog
+
+__all__ = ["SessionsCog"]

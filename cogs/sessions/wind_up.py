@@ -1,0 +1,151 @@
+"""What follows a session's end: the thread for late questions, and the list for next time."""
+
+import discord
+import structlog
+
+from bot.database import from_micros
+from bot.localization import Words
+from bot.questions import Question, State
+from bot.sessions import ENDED, Session
+from bot.timeline import Consumer, Delivery, Event
+from cogs.courier import Letter, send_once
+from cogs.kit import Services, words_of_guild
+from cogs.live import with_time
+from cogs.sessions.render import quiet_question
+from cogs.text import clip, jump_url, one_line
+
+log = structlog.get_logger(__name__)
+
+_GONE = frozenset({"channel_gone", "guild_gone"})
+_MESSAGE = 1900
+
+
+class WindUp:
+    """Acts on the end of a session: durable, in order, each step safe to repeat."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def consumer(self) -> Consumer:
+        """Return what the dispatcher calls."""
+        return Consumer(
+            name="wind_up",
+            kinds=frozenset({ENDED}),
+            lane=lambda event: event.session_id or 0,
+            deliver=self.deliver,
+        )
+
+    async def deliver(self, delivery: Delivery) -> int | None:
+        """Open the thread for late questions, then send the list for next time."""
+        event = delivery.event
+        if event.data.get("reason") in _GONE or event.session_id is None:
+            return None
+        session = await self._services.sessions.get(event.session_id, event.guild_id)
+        _ = words_of_guild(self._services, event.guild_id)
+        session = await self._open_thread(session, _, delivery)
+        left = await self._services.queue.left_over(session)
+        guild = self._services.guilds.get(session.guild_id)
+        place = guild.staff_channel_id or session.follow_up_id or session.channel_id
+        letter = Letter(place, text=next_time(session, left, _), mentions=_speaker_alone(session))
+        return await send_once(
+            self._services.channel, self._services.own_id(), letter, delivery, part="n"
+        )
+
+    async def _open_thread(self, session: Session, _: Words, delivery: Delivery) -> Session:
+        takes_late = session.late_until is not None and (
+            session.late_until > self._services.clock()
+        )
+        if session.follow_up_id is not None or not takes_late:
+            return session
+        name = clip(_("Questions after: {title}", title=session.title), 100)
+        try:
+            thread_id = await self._services.open_thread(
+                session.guild_id, session.channel_id, name, delivery.tried_at is not None
+            )
+        except (discord.Forbidden, discord.NotFound) as error:
+            log.warning("no thread for late questions", session_id=session.id, error=str(error))
+            return session
+        session = await self._services.sessions.opened_follow_up(session, thread_id)
+        assert session.late_until is not None  # noqa: S101 - `takes_late`; for the type checker
+        text = _(
+            "“{title}” has ended. Thank you! Late questions are welcome in this thread until"
+            " {until}: begin them with “Q.”.",
+            title=one_line(session.title),
+            until=with_time(session.late_until, "f"),
+        )
+        await send_once(
+            self._services.channel,
+            self._services.own_id(),
+            Letter(thread_id, text=text),
+            delivery,
+            part="f",
+        )
+        return session
+
+
+def next_time(session: Session, left: list[Question], _: Words) -> str:
+    """Write what nobody answered, for the speaker."""
+    speaker = session.speaker_ids[0]
+    who = f"<@{speaker}> " if speaker is not None else ""
+    if not left:
+        return who + _("“{title}”: no question is left over.", title=one_line(session.title))
+    text = who + _("“{title}”: these are left for next time.", title=one_line(session.title))
+    for index, question in enumerate(left):
+        url = jump_url(question.guild_id, question.channel_id, question.message_id)
+        missed = f" ({_('Missed')})" if question.state is State.MISSED else ""
+        line = f"\n- [#{question.number}]({url}) {one_line(question.body, 150)}{missed}"
+        if len(text) + len(line) > _MESSAGE:
+            text += "\n" + _("… and {n} more; /export has them all.", n=len(left) - index)
+            break
+        text += line
+    return text
+
+
+def _speaker_alone(session: Session) -> discord.AllowedMentions:
+    speaker = session.speaker_ids[0]
+    return discord.AllowedMentions(
+        everyone=False,
+        roles=False,
+        users=[discord.Object(speaker)] if speaker is not None else False,
+    )
+
+
+class Announcements:
+    """Letters about sessions: quiet ones, and pauses of the bot."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def quiet(self, event: Event) -> Letter | None:
+        """Ask whether a quiet session is over; nothing when it ended meanwhile."""
+        if event.session_id is None:
+            return None
+        session = await self._services.sessions.get(event.session_id, event.guild_id)
+        if not session.is_open or session.asked_at is None:
+            return None
+        guild = self._services.guilds.get(event.guild_id)
+        rules = guild.rules
+        view = quiet_question(
+            session,
+            words_of_guild(self._services, event.guild_id),
+            int(rules.quiet_ask.total_seconds() // 60),
+            int(rules.quiet_end.total_seconds() // 60),
+        )
+        return Letter(guild.staff_channel_id or session.channel_id, view=view)
+
+    async def returned(self, event: Event) -> Letter | None:
+        """Say once what a pause of the bot meant."""
+        if event.channel_id is None:
+            return None
+        guild = self._services.guilds.get(event.guild_id)
+        _ = words_of_guild(self._services, event.guild_id)
+        since = from_micros(event.data["from"]).astimezone(guild.time_zone)
+        until = from_micros(event.data["to"]).astimezone(guild.time_zone)
+        text = _.plural(
+            "I was away from {since} to {until}. I have taken {n} question from that time.",
+            "I was away from {since} to {until}. I have taken {n} questions from that time.",
+            event.data["taken"],
+            since=since.strftime("%H:%M"),
+            until=until.strftime("%H:%M"),
+        )
+        return Letter(event.channel_id, text=text)
