@@ -44,14 +44,21 @@ async def play(
     with tempfile.TemporaryDirectory(prefix="study-bot-playground-") as folder:
         # A session of its own: Ctrl-C reaches this process alone, which ends the two in order.
         server = await asyncio.create_subprocess_exec(
-            *arguments, "--until-stdin-closes", stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE, start_new_session=True,
+            *arguments,
+            "--until-stdin-closes",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
         )
         bot: asyncio.subprocess.Process | None = None
         try:
             addresses = await _addresses(server)
             bot = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", env=_environment(addresses, Path(folder)),
+                sys.executable,
+                "-m",
+                "bot",
+                "run",
+                env=_environment(addresses, Path(folder)),
                 start_new_session=True,
             )
             _greet(addresses["page"], settings)

@@ -1,6 +1,6 @@
 """A guild's own settings: roles, channels, language, time zone; and who is who there."""
 
-from bot.guilds.model import CHOICES, ROLE_NAMES, Guild, Person, Role, Rules
+from bot.guilds.model import CHOICE_NAMES, CHOICES, ROLE_NAMES, Guild, Person, Role, Rules
 from bot.guilds.service import (
     GUILD_CONFIGURED,
     PERSON_MUTED,
@@ -12,6 +12,7 @@ from bot.guilds.store import forget_person, forget_unused_names, mute, names, sa
 
 __all__ = [
     "CHOICES",
+    "CHOICE_NAMES",
     "GUILD_CONFIGURED",
     "PERSON_MUTED",
     "ROLE_NAMES",

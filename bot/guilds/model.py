@@ -51,6 +51,20 @@ class Rules:
     session_length: timedelta
     show_names: bool
 
+    def as_choices(self) -> dict[str, int]:
+        """Return them by the names and in the units of `CHOICES`."""
+        return {
+            "open_questions": self.open_questions,
+            "question_pace_seconds": int(self.question_pace.total_seconds()),
+            "anonymous": int(self.anonymous),
+            "anonymous_open": self.anonymous_open,
+            "late_hours": int(self.late.total_seconds() // 3600),
+            "quiet_ask_minutes": int(self.quiet_ask.total_seconds() // 60),
+            "quiet_end_minutes": int(self.quiet_end.total_seconds() // 60),
+            "session_hours": int(self.session_length.total_seconds() // 3600),
+            "show_names": int(self.show_names),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Guild:
@@ -94,4 +108,17 @@ CHOICES: dict[str, tuple[int, int]] = {
     "quiet_end_minutes": (2, 2880),
     "session_hours": (1, 48),
     "show_names": (0, 1),
+}
+
+# How people read them. In a form, a label holds 45 characters.
+CHOICE_NAMES = {
+    "open_questions": N_("Open questions per person"),
+    "question_pace_seconds": N_("Seconds between two messages with questions"),
+    "anonymous": N_("Anonymous questions"),
+    "anonymous_open": N_("Open anonymous questions per person"),
+    "late_hours": N_("Hours for late questions"),
+    "quiet_ask_minutes": N_("Quiet minutes before I ask"),
+    "quiet_end_minutes": N_("Quiet minutes before a session ends"),
+    "session_hours": N_("Longest session in hours"),
+    "show_names": N_("Names in exports"),
 }

@@ -1,16 +1,16 @@
 """Guild settings, held in memory: this process is the only one that writes them."""
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.database import Transaction
-from bot.errors import N_, BadInput, NotAllowed
+from bot.errors import N_, BadInput, NotAllowed, Term
 from bot.guilds import store
-from bot.guilds.model import CHOICES, Guild, Person, Rules
+from bot.guilds.model import CHOICE_NAMES, CHOICES, Guild, Person, Rules
 from bot.localization import locale_of
 from bot.settings import Settings
 from bot.timeline import NewEvent, Timeline
@@ -35,6 +35,12 @@ class QuietBounds(BadInput):
     """The bot must ask before it ends a session."""
 
     message = N_("A session must be quiet for longer before it ends than before I ask.")
+
+
+class EveryoneHasIt(BadInput):
+    """A role that every member has would let everybody in."""
+
+    message = N_("@everyone can't be chosen: everybody would have that role's rights.")
 
 
 class NotModerator(NotAllowed):
@@ -87,6 +93,14 @@ class GuildService:
             lab_role_id=row.get("lab_role_id"),
         )
 
+    def own(self, guild_id: int) -> Mapping[str, Any]:
+        """Return what a guild chose itself, by column; None or missing where it didn't."""
+        return self._rows.get(guild_id, {})
+
+    def defaults(self) -> Rules:
+        """Return the limits of a guild that chose none."""
+        return self._rules({})
+
     def choices(self, guild_id: int) -> dict[str, int]:
         """Return what a guild chose itself, by name."""
         return json.loads(self._rows.get(guild_id, {}).get("choices") or "{}")
@@ -96,12 +110,16 @@ class GuildService:
 
         Raises:
             NotModerator: `by` is none.
-            UnknownTimeZone, OutOfBounds, QuietBounds: what was chosen can't be used.
+            UnknownTimeZone, OutOfBounds, QuietBounds, EveryoneHasIt: what was chosen can't
+                be used.
         """
         if not by.manages_guild and not by.manages_messages:
             moderator_role = self.get(guild_id).moderator_role_id
             if moderator_role is None or moderator_role not in by.role_ids:
                 raise NotModerator
+        # Discord gives a guild's role @everyone the guild's own id.
+        if any(change.columns.get(column) == guild_id for column in store.ROLE_COLUMNS):
+            raise EveryoneHasIt
         zone = change.columns.get("time_zone")
         if zone is not None:
             try:
@@ -116,7 +134,7 @@ class GuildService:
             elif least <= value <= most:
                 choices[name] = value
             else:
-                raise OutOfBounds(name=name, least=least, most=most)
+                raise OutOfBounds(name=Term(CHOICE_NAMES[name]), least=least, most=most)
         rules = self._rules(choices)
         if rules.quiet_end <= rules.quiet_ask:
             raise QuietBounds

@@ -10,15 +10,8 @@ from bot.database import Transaction, to_micros
 
 Reader = sqlite3.Connection | Transaction
 
-COLUMNS = (
-    "staff_channel_id",
-    "speaker_role_id",
-    "moderator_role_id",
-    "note_taker_role_id",
-    "lab_role_id",
-    "locale",
-    "time_zone",
-)
+ROLE_COLUMNS = ("speaker_role_id", "moderator_role_id", "note_taker_role_id", "lab_role_id")
+COLUMNS = ("staff_channel_id", *ROLE_COLUMNS, "locale", "time_zone")
 
 
 def all_guilds(connection: Reader) -> list[dict[str, Any]]:

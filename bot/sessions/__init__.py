@@ -2,10 +2,12 @@
 
 from bot.sessions.model import NewSession, Session, SessionEdit
 from bot.sessions.service import (
+    BOARD,
     CONTINUED,
     EDITED,
     ENDED,
     FOLLOW_UP_OPENED,
+    PANEL,
     QUIET,
     RETURNED,
     STARTED,
@@ -19,10 +21,12 @@ from bot.sessions.store import get as get_session
 from bot.sessions.store import session_of
 
 __all__ = [
+    "BOARD",
     "CONTINUED",
     "EDITED",
     "ENDED",
     "FOLLOW_UP_OPENED",
+    "PANEL",
     "QUIET",
     "RETURNED",
     "STARTED",

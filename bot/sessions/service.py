@@ -11,7 +11,7 @@ from bot.errors import N_, BadInput, Conflict, NotAllowed, NotFound
 from bot.guilds import GuildService, Person, Role, saw_person
 from bot.sessions import store
 from bot.sessions.model import NewSession, Session, SessionEdit
-from bot.timeline import NewEvent, Timeline
+from bot.timeline import NewEvent, Timeline, put_live_message
 
 STARTED = "session.started"
 EDITED = "session.edited"
@@ -20,6 +20,10 @@ CONTINUED = "session.continued"
 ENDED = "session.ended"
 FOLLOW_UP_OPENED = "session.follow_up_opened"
 RETURNED = "session.returned"
+
+# The live messages of a session: what everybody sees, and what staff work with.
+BOARD = "board"
+PANEL = "panel"
 
 TITLE_LENGTH = 90  # A thread's name has room for 100 characters, ours adds a few.
 
@@ -195,6 +199,9 @@ class SessionService:
                 session = store.insert(tx, new, by.id, at)
             except sqlite3.IntegrityError as error:
                 raise Conflict from error
+            put_live_message(tx, BOARD, session.id, session.guild_id, session.channel_id)
+            if guild.staff_channel_id is not None:
+                put_live_message(tx, PANEL, session.id, session.guild_id, guild.staff_channel_id)
             self._timeline.append(tx, _event(STARTED, session, by.id), at)
             return session, ended
 

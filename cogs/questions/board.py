@@ -9,14 +9,13 @@ from discord import ui
 from bot.guilds import GUILD_CONFIGURED, PERSON_MUTED
 from bot.localization import Words
 from bot.questions import ANSWER_POST, ASK_POST, Board, Question, State, events
-from bot.sessions import EDITED, ENDED, STARTED
+from bot.sessions import BOARD, EDITED, ENDED, PANEL, STARTED
 from bot.timeline import Event, LiveMessage
 from cogs.controls import Lasting, button, row, select
 from cogs.kit import Services, words_of_guild
 from cogs.live import Face, Kind
 from cogs.text import jump_url, one_line, plain_line, quoted
 
-BOARD, PANEL = "board", "panel"
 _COLOUR = discord.Colour(0x5865F2)
 _STILL_COLOUR = discord.Colour(0x4E5058)
 _CURRENT_LENGTH = 1200

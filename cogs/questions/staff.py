@@ -8,10 +8,10 @@ from discord import ui
 
 from bot.localization import Words
 from bot.questions import Question, StaffOnly, State
-from bot.sessions import Session
+from bot.sessions import BOARD, PANEL, Session
 from cogs.controls import Lasting, Press, handles, row, select
 from cogs.kit import Services, guild_id_of, person_of, services_of, tell, words_for
-from cogs.questions.board import BOARD, PANEL, asker, decision_row, label, more_row
+from cogs.questions.board import asker, decision_row, label, more_row
 from cogs.questions.forms import AnswerForm
 from cogs.text import one_line, quoted
 
