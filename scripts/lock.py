@@ -14,6 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from packaging.utils import canonicalize_name
+
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = ROOT / "constraints.txt"
 SUPPORTED = ("python3.11", "python3.12", "python3.13")
@@ -45,7 +47,7 @@ def resolve(interpreter: str, fixed: dict[str, str], folder: Path) -> dict[str, 
         check=True,
     )  # fmt: skip
     packages = [entry["metadata"] for entry in json.loads(report.read_text())["install"]]
-    return {each["name"].lower().replace("_", "-"): each["version"] for each in packages}
+    return {canonicalize_name(each["name"]): each["version"] for each in packages}
 
 
 def render(versions: dict[str, str]) -> str:

@@ -16,6 +16,7 @@ venv=.venv
 stamp=$venv/.study-session-bot        # what was installed: profile and fingerprint
 unfinished=$venv/.unfinished          # there while pip writes: found later, it was interrupted
 browser_packages=(chromium fonts-noto-cjk)
+refusal="It is missing after installing, too" # why something isn't there; see install_packages
 
 fail() {
     printf '%s\n' "$@" >&2
@@ -59,8 +60,8 @@ install_packages() { # purpose, packages…
             fi
         fi
     fi
-    if has_terminal && ! agree "$purpose needs the packages: $*. Install them now?"; then
-        refusal="You chose not to install them"
+    if has_terminal && ! agree "$purpose needs $*. Install now?"; then
+        refusal="You chose not to install it"
         return 2
     fi
     echo "Installing $* …"
@@ -70,7 +71,7 @@ install_packages() { # purpose, packages…
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes \
             --no-install-recommends -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"; } \
         >"$log" 2>&1; then
-        refusal="Installing failed ($(grep '^E:' "$log" | head -n 1 || true) … all of it in $log)"
+        refusal="Installing $* failed (what apt-get said is in $log)"
         return 1
     fi
 }
@@ -183,6 +184,22 @@ has_japanese_font() {
     command -v fc-list >/dev/null && [[ -n $(fc-list :lang=ja family) ]]
 }
 
+# Ubuntu's "chromium" is a snap, which Playwright can't drive: there Playwright brings its own.
+download_chromium() {
+    local log=$notes/playwright.log
+    local -a libraries=(--with-deps)
+    if has_terminal && ! agree "Testing the page in a real browser needs Chromium. Download it?"; then
+        refusal="You chose not to install it"
+        return 2
+    fi
+    if ((EUID != 0)) && ! sudo -n true 2>/dev/null && ! has_terminal; then libraries=(); fi
+    echo "Downloading Chromium …"
+    if ! "$venv/bin/python" -m playwright install "${libraries[@]}" chromium >"$log" 2>&1; then
+        refusal="Downloading Chromium failed (all of it in $log)"
+        return 1
+    fi
+}
+
 install_browser() {
     local answer=$notes/no-browser status=0
     local -a missing=()
@@ -190,15 +207,25 @@ install_browser() {
     has_japanese_font || missing+=("${browser_packages[1]}")
     ((${#missing[@]})) || return 0
     if [[ -e $answer ]]; then
-        refusal="You chose not to install them"
+        refusal="You chose not to install what browser tests need"
+    elif [[ ${missing[0]} == chromium ]] && grep -qsx 'ID=ubuntu' /etc/os-release; then
+        download_chromium || status=$?
+        missing=("${missing[@]:1}")
+        if ((status == 0 && ${#missing[@]})); then
+            install_packages "Showing Japanese in screenshots" "${missing[@]}" || status=$?
+        fi
     else
         install_packages "Testing the page in a real browser" "${missing[@]}" || status=$?
-        ((status == 0)) && return
-        ((status == 2)) && touch "$answer"
     fi
-    echo "$refusal, so tests that need a browser are skipped or show no Japanese."
-    echo "To have them: sudo apt-get install ${missing[*]}"
-    echo "(Ubuntu has no such Chromium: install Google Chrome, or set CHROMIUM to a browser's path.)"
+    ((status == 2)) && touch "$answer"
+    if ! has_chromium; then
+        echo "$refusal, so the browser tests are skipped."
+        echo "To have them: sudo apt-get install ${browser_packages[*]}"
+        echo "(on Ubuntu Google Chrome instead of chromium; CHROMIUM=path names any other)"
+    elif ! has_japanese_font; then
+        echo "$refusal, so Japanese shows as boxes in the browser tests' screenshots."
+        echo "To mend that: sudo apt-get install ${browser_packages[1]}"
+    fi
 }
 
 mkdir -p "$notes"
