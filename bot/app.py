@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import aiohttp
 import discord
+import discord.gateway
+import discord.http
 import structlog
 import yarl
 from cogs.archive import ArchiveCog, archive_menus
@@ -73,7 +74,7 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def build(settings: Settings) -> AsyncIterator[App]:
+async def build(settings: Settings) -> AsyncGenerator[App]:
     """Open the database and put the rooms together; nothing runs yet."""
     database = await Database.open(settings.database_path)
     drawing = DrawingWorker()
@@ -138,7 +139,7 @@ def _wire(services: Services) -> None:
     services.dispatcher.add_consumer(WindUp(services).consumer())
 
 
-def _parents(client: StudyBot) -> Any:
+def _parents(client: StudyBot) -> Callable[[int | None, int], int | None]:
     def parent_of(guild_id: int | None, channel_id: int) -> int | None:
         guild = client.get_guild(guild_id) if guild_id is not None else None
         thread = guild.get_thread(channel_id) if guild is not None else None
@@ -147,7 +148,7 @@ def _parents(client: StudyBot) -> Any:
     return parent_of
 
 
-def _threads(client: StudyBot) -> Any:
+def _threads(client: StudyBot) -> Callable[[int, int, str, bool], Awaitable[int]]:
     async def open_thread(guild_id: int, channel_id: int, name: str, look_first: bool) -> int:
         channel = client.get_channel(channel_id) or await client.fetch_channel(channel_id)
         if not isinstance(channel, discord.TextChannel):
@@ -246,4 +247,5 @@ def redirect(settings: Settings) -> None:
     if settings.study_bot_gateway is not None:
         discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(settings.study_bot_gateway)
     if settings.study_bot_cdn is not None:
-        discord.asset.Asset.BASE = settings.study_bot_cdn
+        # Declared as a literal; the class reads it at each use all the same.
+        setattr(discord.Asset, "BASE", settings.study_bot_cdn)  # noqa: B010

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import discord
 import structlog
@@ -151,13 +150,12 @@ class StudyBot(commands.Bot):
 
     async def _sync_if_changed(self) -> None:
         translator = self.tree.translator
-        payload: list[dict[str, Any]] = []
-        for command in self.tree.get_commands():
-            payload.append(
-                await command.get_translated_payload(self.tree, translator)
-                if translator
-                else command.to_dict(self.tree)
-            )
+        payload = [
+            await command.get_translated_payload(self.tree, translator)
+            if translator
+            else command.to_dict(self.tree)
+            for command in self.tree.get_commands()
+        ]
         text = json.dumps([self.application_id, payload], sort_keys=True, ensure_ascii=False)
         digest = hashlib.sha256(text.encode()).hexdigest()
         if await self._database.read(fact, _COMMANDS_DIGEST) == digest:

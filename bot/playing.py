@@ -99,7 +99,7 @@ def _greet(page: str, settings: Settings) -> None:
         f"    {page}",
         "",
         "  Open it in a browser, choose a person, type “Q. …”. Ctrl-C ends it; nothing is kept.",
-        "  ブラウザで開き、人を選んで「Q. …」と書いてください。Ctrl-Cで終了します(保存されません)。",
+        "  ブラウザで開き、人を選んで「Q. …」と書いてください。Ctrl-Cで終了します。",
         "",
     ]
     if settings.discord_token is not None:

@@ -10,7 +10,7 @@ import tempfile
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from bot.database import utc_now
 from bot.errors import N_, OperatorError
@@ -39,7 +39,7 @@ class Locks:
         )
         self._stack = ExitStack()
 
-    def __enter__(self) -> "Locks":
+    def __enter__(self) -> Self:
         try:
             for what, path in self._wanted:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

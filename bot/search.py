@@ -9,11 +9,12 @@ phrase, which matches exactly where the word stands in the text. The table needs
 
 import re
 import unicodedata
+from itertools import pairwise
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # SQLite refuses expressions beyond a depth; nobody looks for so many words at once.
 _MOST_WORDS = 50
-_BEFORE_HIT = 3  # a third of the excerpt stands before the hit
+_BEFORE_HIT = 1 / 3  # of the excerpt
 
 
 def normalise(text: str) -> str:
@@ -53,14 +54,14 @@ def excerpt(text: str, words: str, width: int = 80) -> str:
     """
     text = " ".join(text.split())
     hits = _hits(text, _wanted(words))
-    start = max(0, hits[0][0] - width // _BEFORE_HIT) if hits else 0
+    start = max(0, hits[0][0] - int(width * _BEFORE_HIT)) if hits else 0
     start = max(0, min(start, len(text) - width))
     end = min(len(text), max(start + width, hits[0][1] if hits else 0))
     parts = ["…" if start else ""]
     at = start
     for first, last in hits:
-        if first < at or last > end:
-            continue
+        if last > end:
+            break
         parts += [_plain(text[at:first]), f"**{_plain(text[first:last])}**"]
         at = last
     parts += [_plain(text[at:end]), "…" if end < len(text) else ""]
@@ -87,36 +88,35 @@ def _code(character: str) -> str:
 
 
 def _hits(text: str, words: list[str]) -> list[tuple[int, int]]:
-    """Return where the words stand in the text as written, in order."""
+    """Return where the words stand in the text as written, in order, touching ones as one."""
     folded, places = _folded(text)
-    found = {
-        (places[match.start()], places[match.end() - 1] + 1)
+    found = sorted(
+        (places[match.start()][0], places[match.end() - 1][1])
         for word in words
         for match in re.finditer(re.escape(word), folded)
-    }
-    ends = _cluster_ends(text)
-    return sorted((start, ends[last - 1]) for start, last in found)
+    )
+    merged: list[tuple[int, int]] = []
+    for start, end in found:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
-def _folded(text: str) -> tuple[str, list[int]]:
-    """Return the folded text and, for each of its characters, the place it comes from."""
+def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Return the folded text and, for each of its characters, the place it comes from.
+
+    The text is folded in pieces, cut where folding one side can't change the other.
+    """
     parts: list[str] = []
-    places: list[int] = []
-    for start, end in _clusters(text):
+    places: list[tuple[int, int]] = []
+    cuts = [i for i in range(len(text)) if i == 0 or not _joins(text[i])]
+    for start, end in pairwise([*cuts, len(text)]):
         part = normalise(text[start:end])
         parts.append(part)
-        places += [start] * len(part)
+        places += [(start, end)] * len(part)
     return "".join(parts), places
-
-
-def _cluster_ends(text: str) -> list[int]:
-    return [end for start, end in _clusters(text) for _ in range(start, end)]
-
-
-def _clusters(text: str) -> list[tuple[int, int]]:
-    """Cut the text where folding one side can't change the other."""
-    starts = [i for i in range(len(text)) if i == 0 or not _joins(text[i])]
-    return list(zip(starts, [*starts[1:], len(text)], strict=True))
 
 
 def _joins(character: str) -> bool:

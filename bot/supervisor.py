@@ -50,11 +50,12 @@ class Supervisor:
             began = loop.time()
             try:
                 await work()
-                return
             except Exception:
                 self.failures[name] = self.failures.get(name, 0) + 1
                 if loop.time() - began > _GOOD_RUN_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
                 log.exception("background work failed", work=name, again_in_s=pause)
+            else:
+                return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

@@ -136,7 +136,7 @@ class CatchUp:
         """Make the votes those that stand on the message now."""
         found: dict[str, list[int]] = {emoji: [] for emoji in VOTES}
         for reaction in message.reactions:
-            emoji = plain_emoji(reaction.emoji if isinstance(reaction.emoji, str) else "")
+            emoji = plain_emoji(reaction.emoji)
             if emoji not in found:
                 continue
             if reaction.count > int(reaction.me):
@@ -147,6 +147,7 @@ class CatchUp:
         if not session.is_open:
             return [session.follow_up_id] if session.follow_up_id is not None else []
         guild = client.get_guild(session.guild_id)
-        threads = [] if guild is None else guild.threads
-        inside = [thread.id for thread in threads if thread.parent_id == session.channel_id]
+        if guild is None:
+            return [session.channel_id]
+        inside = [thread.id for thread in guild.threads if thread.parent_id == session.channel_id]
         return [session.channel_id, *inside]

@@ -58,12 +58,14 @@ def handles(verb: str) -> Callable[[Handler], Handler]:
     return register
 
 
+async def _unknown(_press: Press) -> None:
+    raise ControlUnknown
+
+
 async def _act(match: re.Match[str], interaction: Interaction, values: Sequence[str]) -> None:
     # Neither the tree's nor a view's error handler sees a dynamic item's errors.
     try:
-        handler = _handlers.get(match["verb"])
-        if handler is None:
-            raise ControlUnknown
+        handler = _handlers.get(match["verb"], _unknown)
         arg = int(match["arg"]) if match["arg"] else None
         await handler(Press(interaction, int(match["key"]), arg, values))
     except Exception as error:  # noqa: BLE001 - told to the person and logged by `report`

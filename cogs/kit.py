@@ -135,15 +135,12 @@ async def tell(
     file: discord.File | None = None,
 ) -> None:
     """Answer privately, whether or not the interaction was answered before."""
-    extra: dict[str, Any] = {}
-    if view is not None:
-        extra["view"] = view
-    if file is not None:
-        extra["file"] = file
+    what: dict[str, Any] = {"content": text, "view": view, "file": file}
+    given = {name: value for name, value in what.items() if value is not None}
     if interaction.response.is_done():
-        await interaction.followup.send(text, ephemeral=True, **extra)
+        await interaction.followup.send(ephemeral=True, **given)
     else:
-        await interaction.response.send_message(text, ephemeral=True, **extra)
+        await interaction.response.send_message(ephemeral=True, **given)
 
 
 async def report(interaction: Interaction, error: Exception) -> None:
@@ -206,7 +203,7 @@ class Card(ui.LayoutView):
         super().__init__(timeout=840)
 
     async def on_error(
-        self, interaction: Interaction, error: Exception, item: ui.Item[Any], /
+        self, interaction: Interaction, error: Exception, _item: ui.Item[Any], /
     ) -> None:
         """Tell the person."""
         await report(interaction, error)

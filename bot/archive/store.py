@@ -154,17 +154,16 @@ def erase_words(tx: Transaction, guild_id: int, user_id: int, at: datetime) -> l
 def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
     """Take a person's id out of a guild's rows."""
     key = {"guild": guild_id, "user": user_id}
+    of_guild = "question_id IN (SELECT id FROM questions WHERE guild_id = :guild)"
+    ended = "guild_id = :guild AND ended_at IS NOT NULL"
+    mine = "guild_id = :guild AND author_id = :user"
     for sql in (
-        "UPDATE questions SET author_id = NULL WHERE guild_id = :guild AND author_id = :user",
-        "UPDATE answers SET author_id = NULL WHERE guild_id = :guild AND author_id = :user",
-        "UPDATE sessions SET speaker_id = NULL WHERE guild_id = :guild AND speaker_id = :user"
-        " AND ended_at IS NOT NULL",
-        "UPDATE sessions SET started_by = NULL WHERE guild_id = :guild AND started_by = :user"
-        " AND ended_at IS NOT NULL",
-        "UPDATE reveals SET by_id = NULL WHERE by_id = :user AND question_id IN"
-        " (SELECT id FROM questions WHERE guild_id = :guild)",
-        "DELETE FROM votes WHERE user_id = :user AND question_id IN"
-        " (SELECT id FROM questions WHERE guild_id = :guild)",
+        f"UPDATE questions SET author_id = NULL WHERE {mine}",  # noqa: S608
+        f"UPDATE answers SET author_id = NULL WHERE {mine}",  # noqa: S608
+        f"UPDATE sessions SET speaker_id = NULL WHERE {ended} AND speaker_id = :user",  # noqa: S608
+        f"UPDATE sessions SET started_by = NULL WHERE {ended} AND started_by = :user",  # noqa: S608
+        f"UPDATE reveals SET by_id = NULL WHERE by_id = :user AND {of_guild}",  # noqa: S608
+        f"DELETE FROM votes WHERE user_id = :user AND {of_guild}",  # noqa: S608
     ):
         tx.execute(sql, key)
 

@@ -120,21 +120,8 @@ class GuildService:
         # Discord gives a guild's role @everyone the guild's own id.
         if any(change.columns.get(column) == guild_id for column in store.ROLE_COLUMNS):
             raise EveryoneHasIt
-        zone = change.columns.get("time_zone")
-        if zone is not None:
-            try:
-                ZoneInfo(zone)
-            except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-                raise UnknownTimeZone(name=zone) from error
-        choices = self.choices(guild_id)
-        for name, value in change.choices.items():
-            least, most = CHOICES[name]
-            if value is None:
-                choices.pop(name, None)
-            elif least <= value <= most:
-                choices[name] = value
-            else:
-                raise OutOfBounds(name=Term(CHOICE_NAMES[name]), least=least, most=most)
+        _check_zone(change.columns.get("time_zone"))
+        choices = _changed(self.choices(guild_id), change.choices)
         rules = self._rules(choices)
         if rules.quiet_end <= rules.quiet_ask:
             raise QuietBounds
@@ -197,3 +184,24 @@ class GuildService:
             session_length=timedelta(hours=pick("session_hours", own.study_bot_session_hours)),
             show_names=bool(pick("show_names", own.study_bot_names_in_exports == "shown")),
         )
+
+
+def _check_zone(name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UnknownTimeZone(name=name) from error
+
+
+def _changed(choices: dict[str, int], changes: dict[str, int | None]) -> dict[str, int]:
+    for name, value in changes.items():
+        least, most = CHOICES[name]
+        if value is None:
+            choices.pop(name, None)
+        elif least <= value <= most:
+            choices[name] = value
+        else:
+            raise OutOfBounds(name=name, least=least, most=most)
+    return choices

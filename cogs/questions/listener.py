@@ -23,7 +23,7 @@ VOTES = frozenset({"👍", TAKEN})
 ADD = frozenset({"❓", "❔"})
 
 
-def plain_emoji(emoji: discord.PartialEmoji | str) -> str:
+def plain_emoji(emoji: discord.PartialEmoji | discord.Emoji | str) -> str:
     """Return an emoji without its variation selector, which clients add at will."""
     return str(emoji).replace("\ufe0f", "")
 
