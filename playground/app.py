@@ -17,6 +17,7 @@ from playground.guard import Guard
 from playground.interactions import Interactions
 from playground.page import Page
 from playground.prepared import Server, prepare
+from playground.records import Records
 from playground.viewing import Viewing
 from playground.wire.control import Control
 from playground.wire.gateway import Gateway
@@ -70,13 +71,14 @@ async def running(*, port: int = 0, empty: bool = False) -> AsyncIterator[Playgr
     rest = Rest(world, portal, addresses.bot_token, addresses.gateway)
     gateway = Gateway(world, portal, addresses.bot_token, addresses.gateway)
     acting = Acting(world)
-    interactions = Interactions(world, acting)
+    records = Records(world, acting)
+    interactions = Interactions(world, acting, records)
     viewing = Viewing(world, acting)
-    door = Door(world, acting, interactions, viewing, Control(rest, gateway, portal))
+    door = Door(world, acting, interactions, records, viewing, Control(rest, gateway, portal))
     page = Page(door, viewing, guard.token)
 
-    rest.interaction_listeners.append(interactions.token_used)
-    interactions.listeners.append(
+    rest.interaction_listeners.append(records.token_used)
+    records.listeners.append(
         lambda person_id, record: viewing.tell_person(person_id, "INTERACTION", record)
     )
     gateway.presence_listeners.append(lambda online: viewing.tell_all("BOT", {"online": online}))
@@ -98,7 +100,7 @@ async def running(*, port: int = 0, empty: bool = False) -> AsyncIterator[Playgr
         await web.SockSite(runner, listener).start()
         yield Playground(addresses, door, server)
     finally:
-        interactions.close()
+        records.close()
         await gateway.shut()
         await page.shut()
         await runner.cleanup()

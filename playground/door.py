@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from simcord.backend import errors
 from simcord.backend.models import Interaction
 
-from playground.acting import Acting, Upload
-from playground.building import Building
+from playground.acting import Acting
+from playground.arguments import Arguments, Handler
+from playground.changing import Changing
 from playground.interactions import Interactions
+from playground.records import Records
 from playground.viewing import HISTORY_LIMIT, Viewer, Viewing
 from playground.wire.control import Control
 from playground.world import World
-
-Handler = Callable[["Arguments", Viewer | None], Any]
 
 
 class DoorError(Exception):
@@ -29,74 +27,6 @@ class DoorError(Exception):
         self.message = message
 
 
-class Arguments:
-    """A request's arguments, checked as they are read."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self.values = values
-
-    def id(self, name: str) -> int:
-        """Return an id, which must be there."""
-        value = self.optional_id(name)
-        if value is None:
-            raise errors.invalid_form_body(f"{name}: This field is required")
-        return value
-
-    def optional_id(self, name: str) -> int | None:
-        """Return an id, or None."""
-        value = self.values.get(name)
-        if value is None:
-            return None
-        if not str(value).isdecimal():
-            raise errors.invalid_form_body(f"{name}: not an id")
-        return int(value)
-
-    def ids(self, name: str) -> list[int]:
-        """Return a list of ids, empty where there is none."""
-        return [int(value) for value in self.values.get(name) or []]
-
-    def text(self, name: str, default: str | None = None) -> str:
-        """Return a text; without a default it must be there."""
-        value = self.values.get(name, default)
-        if not isinstance(value, str):
-            raise errors.invalid_form_body(f"{name}: This field is required")
-        return value
-
-    def number(self, name: str, default: float | None = None) -> float:
-        """Return a number; without a default it must be there."""
-        value = self.values.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise errors.invalid_form_body(f"{name}: not a number")
-        return float(value)
-
-    def names(self, name: str) -> list[str]:
-        """Return a list of texts, empty where there is none."""
-        return [str(value) for value in self.values.get(name) or []]
-
-    def table(self, name: str) -> dict[str, Any]:
-        """Return an object, empty where there is none; files in it as (name, bytes)."""
-        return {key: _with_files(value) for key, value in (self.values.get(name) or {}).items()}
-
-    def files(self, name: str) -> list[Upload]:
-        """Return files, empty where there are none."""
-        return [_file(value) for value in self.values.get(name) or []]
-
-
-def _with_files(value: Any) -> Any:
-    if isinstance(value, Mapping) and "base64" in value:
-        return _file(value)
-    if isinstance(value, list):
-        return [_with_files(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
-    return value
-
-
-def _file(value: Mapping[str, Any]) -> Upload:
-    try:
-        return str(value["name"]), base64.b64decode(value["base64"], validate=True)
-    except (KeyError, binascii.Error) as error:
-        raise errors.invalid_form_body("a file is {name, base64}") from error
-
-
 class Door:
     """Answers requests by name; see docs/playground-protocol.md for all of them."""
 
@@ -105,21 +35,21 @@ class Door:
         world: World,
         acting: Acting,
         interactions: Interactions,
+        records: Records,
         viewing: Viewing,
         control: Control,
     ) -> None:
         self._world = world
         self._acting = acting
         self._interactions = interactions
+        self._records = records
         self._viewing = viewing
         self._control = control
-        self._building = Building(world)
         self._handlers: dict[str, Handler] = {
             **self._looking(),
             **self._doing(),
             **self._calling(),
-            **self._making(),
-            **self._removing(),
+            **Changing(world).handlers(),
             **control.handlers(),
         }
 
@@ -187,7 +117,7 @@ class Door:
         record = self._world.interactions.get(a.id("interaction"))
         if record is None:
             raise errors.unknown_interaction()
-        return self._interactions.describe(record)
+        return self._records.describe(record)
 
     def _doing(self) -> dict[str, Handler]:
         acting, person = self._acting, self._person
@@ -231,13 +161,13 @@ class Door:
             def handler(a: Arguments, _viewer: Viewer | None) -> Any:
                 record = start(a)
                 if a.values.get("wait"):
-                    return calls.settled(record)
+                    return self._records.settled(record)
                 return {"interaction": str(record.id)}
 
             return handler
 
         def autocomplete(a: Arguments, _viewer: Viewer | None) -> Any:
-            return calls.choices(
+            return self._records.choices(
                 calls.autocomplete(
                     person(a),
                     a.id("channel"),
@@ -275,115 +205,4 @@ class Door:
             "submit": waiting(
                 lambda a: calls.submit(person(a), a.id("interaction"), a.table("values"))
             ),
-        }
-
-    def _making(self) -> dict[str, Handler]:
-        world, building = self._world, self._building
-
-        def made(made_id: int) -> dict[str, str]:
-            return {"id": str(made_id)}
-
-        def person(a: Arguments, _viewer: Viewer | None) -> Any:
-            guild_id, roles = a.optional_id("guild"), a.ids("roles")
-            for role in roles:
-                world.get_role(a.id("guild"), role)
-            somebody = building.person(a.text("name"), locale=a.text("locale", "ja"))
-            if guild_id is not None:
-                building.join(guild_id, somebody.id, roles)
-                if a.values.get("owner"):
-                    world.crown(guild_id, somebody.id)
-            return made(somebody.id)
-
-        def give_role(a: Arguments, _viewer: Viewer | None) -> Any:
-            world.get_role(a.id("guild"), a.id("role"))
-            world.add_member_role(a.id("guild"), a.id("person"), a.id("role"))
-            return made(a.id("role"))
-
-        def join(a: Arguments, _viewer: Viewer | None) -> Any:
-            building.join(a.id("guild"), a.id("person"))
-            return made(a.id("person"))
-
-        def overwrite(a: Arguments, _viewer: Viewer | None) -> Any:
-            building.overwrite(
-                a.id("channel"), a.id("target"), allow=a.names("allow"), deny=a.names("deny")
-            )
-            return made(a.id("target"))
-
-        def add_bot(a: Arguments, _viewer: Viewer | None) -> Any:
-            world.admit_bot(a.id("guild"))
-            return made(a.id("guild"))
-
-        return {
-            "world.guild": lambda a, _v: made(
-                world.found_guild(a.text("name"), locale=a.text("locale", "ja")).id
-            ),
-            "world.person": person,
-            "world.join": join,
-            "world.role": lambda a, _v: made(
-                building.role(a.id("guild"), a.text("name"), a.names("permissions"))
-            ),
-            "world.give_role": give_role,
-            "world.channel": lambda a, _v: made(
-                building.channel(
-                    a.id("guild"),
-                    a.text("name"),
-                    a.text("type", "text"),
-                    topic=a.values.get("topic"),
-                    parent_id=a.optional_id("parent"),
-                ).id
-            ),
-            "world.thread": lambda a, _v: made(
-                building.thread(
-                    a.id("channel"),
-                    a.text("name"),
-                    private=bool(a.values.get("private")),
-                    owner_id=a.optional_id("as"),
-                ).id
-            ),
-            "world.scheduled_event": lambda a, _v: made(
-                building.scheduled_event(
-                    a.id("guild"),
-                    a.text("name"),
-                    a.number("starts_in_s"),
-                    channel_id=a.optional_id("channel"),
-                    description=a.values.get("description"),
-                    creator_id=a.optional_id("creator"),
-                )
-            ),
-            "world.overwrite": overwrite,
-            "world.add_bot": add_bot,
-        }
-
-    def _removing(self) -> dict[str, Handler]:
-        world = self._world
-
-        def removing(name: str, act: Callable[[Arguments], Any]) -> Handler:
-            def handler(a: Arguments, _viewer: Viewer | None) -> Any:
-                act(a)
-                return {"id": str(a.id(name))}
-
-            return handler
-
-        def delete_messages(a: Arguments, _viewer: Viewer | None) -> Any:
-            deleted = world.bulk_delete_messages(a.id("channel"), a.ids("messages"))
-            return {"ids": [str(message_id) for message_id in deleted]}
-
-        return {
-            "world.timeout": removing(
-                "person",
-                lambda a: self._building.timeout(
-                    a.id("guild"), a.id("person"), a.number("seconds")
-                ),
-            ),
-            "world.kick": removing(
-                "person", lambda a: world.remove_member(a.id("guild"), a.id("person"))
-            ),
-            "world.ban": removing(
-                "person", lambda a: world.apply_ban(a.id("guild"), a.id("person"), None)
-            ),
-            "world.delete_channel": removing(
-                "channel", lambda a: world.delete_channel(a.id("channel"))
-            ),
-            "world.delete_messages": delete_messages,
-            "world.remove_bot": removing("guild", lambda a: world.dismiss_bot(a.id("guild"))),
         }

@@ -116,7 +116,7 @@ class Filling:
         """
         declared = {option["name"]: option for option in leaf.get("options") or []}
         if unknown := set(values) - set(declared):
-            raise errors.invalid_form_body(f"/{name} has no option {sorted(unknown)[0]!r}")
+            raise errors.invalid_form_body(f"/{name} has no option {min(unknown)!r}")
         missing = [key for key, option in declared.items() if option.get("required")]
         if not partial and (absent := [key for key in missing if values.get(key) is None]):
             raise errors.invalid_form_body(f"/{name} requires the option {absent[0]!r}")
@@ -152,10 +152,7 @@ class Filling:
         if entities := _SELECT_ENTITIES.get(ComponentType(component["type"])):
             types = component.get("channel_types") or ()
             return [self._resolve(str(value), entities, types) for value in values]
-        offered = {option["value"] for option in component.get("options") or []}
-        if unknown := [value for value in values if value not in offered]:
-            raise errors.invalid_form_body(f"{unknown[0]!r} is not on offer")
-        return list(values)
+        return _offered(component, values)
 
     def modal(self, shown: Mapping[str, Any], values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return a filled modal's components."""
@@ -163,7 +160,7 @@ class Filling:
         left = dict(values)
         components = [self._node(node, left) for node in spec["components"]]
         if left:
-            raise errors.invalid_form_body(f"the modal has no control {sorted(left)[0]!r}")
+            raise errors.invalid_form_body(f"the modal has no control {min(left)!r}")
         return components
 
     def _node(self, node: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
@@ -182,33 +179,42 @@ class Filling:
 
     def _control(self, node: dict[str, Any], given: Any) -> dict[str, Any]:
         kind, name = node["type"], node["custom_id"]
-        required = bool(node.get("required", kind != ComponentType.CHECKBOX))
         if kind == ComponentType.CHECKBOX:
             return {"value": bool(node.get("default", False) if given is None else given)}
+        required = bool(node.get("required", True))
         if required and given in (None, "", []):
             raise errors.invalid_form_body(f"{name}: this field is required")
         if kind == ComponentType.TEXT_INPUT:
-            text = str(given or "")
-            least, most = node.get("min_length") or 0, node.get("max_length") or 4000
-            if (text or required) and not least <= len(text) <= most:
-                raise errors.invalid_form_body(f"{name}: between {least} and {most} characters")
-            return {"value": text}
-        offered = {option["value"] for option in node.get("options") or []}
+            return {"value": _text(node, str(given or ""), required=required)}
         if kind == ComponentType.RADIO_GROUP:
-            if given is not None and given not in offered:
-                raise errors.invalid_form_body(f"{name}: {given!r} is not on offer")
-            return {"value": given}
+            return {"value": given if given is None else _offered(node, [given])[0]}
         chosen = [] if given is None else given if isinstance(given, list) else [given]
         if not chosen:
             return {"values": []}
         if kind in SELECT_TYPES:
             return {"values": self.select(node, chosen)}
         least = 1 if node.get("min_values") is None else node["min_values"]
-        most = node.get("max_values") or (1 if kind == ComponentType.FILE_UPLOAD else len(offered))
+        most = node.get("max_values")
+        if most is None:
+            most = 1 if kind == ComponentType.FILE_UPLOAD else len(node["options"])
         if not least <= len(chosen) <= most:
             raise errors.invalid_form_body(f"{name}: choose between {least} and {most}")
         if kind == ComponentType.FILE_UPLOAD:
             return {"values": [self._upload(file) for file in chosen]}
-        if unknown := [value for value in chosen if value not in offered]:
-            raise errors.invalid_form_body(f"{name}: {unknown[0]!r} is not on offer")
-        return {"values": chosen}
+        return {"values": _offered(node, chosen)}
+
+
+def _text(node: Mapping[str, Any], text: str, *, required: bool) -> str:
+    least, most = node.get("min_length") or 0, node.get("max_length") or 4000
+    if (text or required) and not least <= len(text) <= most:
+        raise errors.invalid_form_body(
+            f"{node['custom_id']}: between {least} and {most} characters"
+        )
+    return text
+
+
+def _offered(node: Mapping[str, Any], chosen: Sequence[str]) -> list[str]:
+    offered = {option["value"] for option in node.get("options") or []}
+    if unknown := [value for value in chosen if value not in offered]:
+        raise errors.invalid_form_body(f"{node['custom_id']}: {unknown[0]!r} is not on offer")
+    return list(chosen)

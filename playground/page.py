@@ -13,7 +13,7 @@ from aiohttp import WSMsgType, web
 
 from playground.door import Door, DoorError
 from playground.viewing import Viewer, Viewing
-from playground.wire.gateway import dump
+from playground.wire.session import dump
 
 STATIC = Path(__file__).parent / "static"
 BACKLOG_LIMIT = 20_000

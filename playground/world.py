@@ -75,7 +75,7 @@ class World(Backend):
     def __init__(self, cdn_base: str) -> None:
         self._last_id = 0
         super().__init__(clock=UtcClock())
-        # SimCord remembers every request and event for its assertions; here they would only pile up.
+        # SimCord remembers every request and event for assertions; here they would pile up.
         self.transcript = cast("list[Any]", deque[Any](maxlen=0))
         self.http_requests = cast("list[Any]", deque[Any](maxlen=0))
         self.cdn: Cdn = Cdn(cdn_base)
@@ -177,10 +177,8 @@ class World(Backend):
                 id=0,
                 channel_id=channel_id,
                 author_id=0,
-                embeds=list((fields["embeds"] if "embeds" in fields else before.embeds) or []),
-                attachments=list(
-                    (fields["attachments"] if "attachments" in fields else before.attachments) or []
-                ),
+                embeds=list(fields.get("embeds", before.embeds) or []),
+                attachments=list(fields.get("attachments", before.attachments) or []),
             )
             show_uploads_in_embeds(preview)
             fields = {**fields, "embeds": preview.embeds, "attachments": preview.attachments}
@@ -249,7 +247,11 @@ class World(Backend):
     # Interactions
 
     def new_interaction(
-        self, type: int, channel_id: int, user_id: int, guild_id: int | None
+        self,
+        type: int,  # noqa: A002  SimCord's name, and it is given by name
+        channel_id: int,
+        user_id: int,
+        guild_id: int | None,
     ) -> Interaction:
         """Open an interaction's record; those whose token ran out are dropped."""
         oldest = self.snowflake() - (int(INTERACTION_LIFE.total_seconds() * 1000) << 22)

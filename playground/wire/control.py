@@ -11,6 +11,7 @@ from simcord.backend import errors
 
 from playground.wire.gateway import Gateway
 from playground.wire.intents import PRIVILEGED, Portal
+from playground.wire.limits import OLD_AFTER_S
 from playground.wire.rest import Rest
 
 
@@ -36,15 +37,8 @@ class Control:
 
     async def fault(self, spec: Mapping[str, Any]) -> dict[str, Any]:
         """Set a fault; those of a moment say how many connections they reached."""
-        gateway, on = self.gateway, bool(spec.get("on", True))
+        gateway = self.gateway
         match spec.get("kind"):
-            case "http" | "slow" | "drop_http":
-                self.rest.faults.add(spec)
-            case "buckets":
-                self.rest.limits.reset()
-                self.rest.limits.on = on
-                if "old_after_s" in spec:
-                    self.rest.limits.old_after_s = float(spec["old_after_s"])
             case "cut":
                 return {"reached": gateway.cut()}
             case "close":
@@ -52,6 +46,19 @@ class Control:
             case "op":
                 resumable = bool(spec.get("resumable", True))
                 return {"reached": gateway.send_op(int(spec["op"]), resumable=resumable)}
+            case _:
+                self._set(spec)
+                return {}
+
+    def _set(self, spec: Mapping[str, Any]) -> None:
+        gateway, limits, on = self.gateway, self.rest.limits, bool(spec.get("on", True))
+        match spec.get("kind"):
+            case "http" | "slow" | "drop_http":
+                self.rest.faults.add(spec)
+            case "buckets":
+                limits.reset()
+                limits.on = on
+                limits.old_after_s = float(spec.get("old_after_s", OLD_AFTER_S))
             case "mute_heartbeats":
                 gateway.muted_until = time.monotonic() + float(spec.get("seconds", 60))
             case "heartbeat_interval":
@@ -62,11 +69,9 @@ class Control:
                 gateway.interaction_delay_s = float(spec.get("seconds", 4))
             case "intents":
                 allowed = spec.get("allowed", True)
-                names = PRIVILEGED if allowed is True else allowed or ()
-                self._portal.allowed = set(names)
+                self._portal.allowed = set(PRIVILEGED if allowed is True else allowed or ())
             case other:
                 raise errors.invalid_form_body(f"kind: there is no fault {other!r}")
-        return {}
 
     def clear(self) -> dict[str, Any]:
         """End every fault."""

@@ -9,110 +9,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any
 
-import discord
 from aiohttp import WSMsgType, web
 from simcord.backend import serializers
 
 from playground.wire.intents import Portal, parse_intents, project, subscribed
+from playground.wire.members import member_chunks
+from playground.wire.session import Connection, Op, Session, dump
 from playground.world import World
 
-REPLAY_LIMIT = 5_000
 RESUME_WINDOW_S = 300.0
 LOG_LIMIT = 50_000
-CHUNK_SIZE = 1_000
 HEARTBEAT_S = 41.25
-
-
-class Op(IntEnum):
-    """Gateway opcodes."""
-
-    DISPATCH = 0
-    HEARTBEAT = 1
-    IDENTIFY = 2
-    PRESENCE = 3
-    VOICE_STATE = 4
-    RESUME = 6
-    RECONNECT = 7
-    REQUEST_MEMBERS = 8
-    INVALID_SESSION = 9
-    HELLO = 10
-    HEARTBEAT_ACK = 11
-
-
-def dump(frame: Any) -> str:
-    """Write compact JSON; Japanese stays itself."""
-    return json.dumps(frame, ensure_ascii=False, separators=(",", ":"))
-
-
-@dataclass
-class Session:
-    """One IDENTIFY and all its connections; outlives a lost connection for RESUME."""
-
-    id: str
-    intents: discord.Intents
-    shard: tuple[int, int]
-    sequence: int = 0
-    replay: deque[tuple[int, str]] = field(default_factory=lambda: deque(maxlen=REPLAY_LIMIT))
-    connection: Connection | None = None
-    disconnected_at: float = 0.0
-    resumed: int = 0
-
-    @property
-    def connected(self) -> bool:
-        """Whether a client is attached right now."""
-        return self.connection is not None
-
-    def covers(self, guild_id: int) -> bool:
-        """Whether this session's shard is the guild's."""
-        return (guild_id >> 22) % self.shard[1] == self.shard[0]
-
-    def can_resume_from(self, sequence: int) -> bool:
-        """Whether every event after this number is still kept."""
-        if sequence > self.sequence:
-            return False
-        return sequence == self.sequence or (
-            bool(self.replay) and self.replay[0][0] <= sequence + 1
-        )
-
-
-class Connection:
-    """One WebSocket; frames go out in order through one writer."""
-
-    def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
-        self.socket = socket
-        self.session: Session | None = None
-        self._transport = transport
-        self._outbox: asyncio.Queue[str] = asyncio.Queue()
-        self._writer = asyncio.create_task(self._write())
-
-    def send(self, text: str) -> None:
-        """Queue a frame."""
-        self._outbox.put_nowait(text)
-
-    async def _write(self) -> None:
-        with suppress(ConnectionError):
-            while True:
-                await self.socket.send_str(await self._outbox.get())
-
-    def cut(self) -> None:
-        """Drop the TCP connection without a word."""
-        self._writer.cancel()
-        if self._transport is not None:
-            self._transport.abort()
-
-    async def flush(self) -> None:
-        """Wait until what is queued has been handed to the socket."""
-        while not self._outbox.empty():  # noqa: ASYNC110  the writer has no event to wait for
-            await asyncio.sleep(0.001)
-
-    async def close(self, code: int = 1000) -> None:
-        """Close with a gateway close code."""
-        self._writer.cancel()
-        await self.socket.close(code=code)
 
 
 class Gateway:
@@ -268,7 +177,8 @@ class Gateway:
         await connection.close()
 
     async def _receive(self, connection: Connection, frame: dict[str, Any]) -> None:
-        op, data = frame["op"], frame.get("d")
+        op = frame["op"]
+        data: Any = frame.get("d")
         if op == Op.HEARTBEAT:
             if time.monotonic() >= self.muted_until:
                 connection.send(dump({"op": Op.HEARTBEAT_ACK}))
@@ -280,7 +190,8 @@ class Gateway:
         elif connection.session is None:
             await connection.close(4003)
         elif op == Op.REQUEST_MEMBERS:
-            self._send_members(connection.session, data)
+            for payload in member_chunks(self._world, data):
+                self._dispatch(connection.session, "GUILD_MEMBERS_CHUNK", payload)
         elif op in {Op.PRESENCE, Op.VOICE_STATE}:
             self.note(connection.session, Op(op).name.lower())
         else:
@@ -361,43 +272,6 @@ class Gateway:
     def _attach(self, session: Session, connection: Connection) -> None:
         connection.session = session
         session.connection = connection
-
-    def _send_members(self, session: Session, data: dict[str, Any]) -> None:
-        world = self._world
-        guild = world.guilds.get(int(data["guild_id"]))
-        if guild is None or world.bot_user.id not in guild.members:
-            return
-        members = list(guild.members.values())
-        missing: list[str] = []
-        wanted = data.get("user_ids")
-        if wanted is not None:
-            ids = [int(value) for value in (wanted if isinstance(wanted, list) else [wanted])]
-            missing = [str(value) for value in ids if value not in guild.members]
-            members = [guild.members[value] for value in ids if value in guild.members]
-        elif query := str(data.get("query") or "").casefold():
-            members = [
-                member
-                for member in members
-                if world.users[member.user_id].name.casefold().startswith(query)
-                or (member.nick or "").casefold().startswith(query)
-            ]
-        if limit := int(data.get("limit") or 0):
-            members = members[:limit]
-        chunks = [members[at : at + CHUNK_SIZE] for at in range(0, len(members), CHUNK_SIZE)]
-        for index, chunk in enumerate(chunks or [[]]):
-            payload: dict[str, Any] = {
-                "guild_id": str(guild.id),
-                "members": [serializers.member_payload(world, guild, member) for member in chunk],
-                "chunk_index": index,
-                "chunk_count": max(1, len(chunks)),
-            }
-            if missing and index == 0:
-                payload["not_found"] = missing
-            if data.get("nonce"):
-                payload["nonce"] = data["nonce"]
-            if data.get("presences"):
-                payload["presences"] = []
-            self._dispatch(session, "GUILD_MEMBERS_CHUNK", payload)
 
     # Faults
 
