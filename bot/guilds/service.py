@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from bot.database import Transaction
 from bot.errors import N_, BadInput, NotAllowed, Term
 from bot.guilds import store
-from bot.guilds.model import CHOICE_NAMES, CHOICES, Guild, Person, Rules
+from bot.guilds.model import CHOICE_NAMES, CHOICES, Guild, Person, Role, Rules
 from bot.localization import locale_of
 from bot.settings import Settings
 from bot.timeline import NewEvent, Timeline
@@ -105,6 +105,15 @@ class GuildService:
         """Return what a guild chose itself, by name."""
         return json.loads(self._rows.get(guild_id, {}).get("choices") or "{}")
 
+    def require_moderator(self, guild_id: int, by: Person) -> None:
+        """Let moderators through.
+
+        Raises:
+            NotModerator: `by` is none.
+        """
+        if Role.MODERATOR not in self.get(guild_id).roles_of(by):
+            raise NotModerator
+
     async def configure(self, guild_id: int, by: Person, change: SetupChange) -> Guild:
         """Change a guild's settings.
 
@@ -113,10 +122,7 @@ class GuildService:
             UnknownTimeZone, OutOfBounds, QuietBounds, EveryoneHasIt: what was chosen can't
                 be used.
         """
-        if not by.manages_guild and not by.manages_messages:
-            moderator_role = self.get(guild_id).moderator_role_id
-            if moderator_role is None or moderator_role not in by.role_ids:
-                raise NotModerator
+        self.require_moderator(guild_id, by)
         # Discord gives a guild's role @everyone the guild's own id.
         if any(change.columns.get(column) == guild_id for column in store.ROLE_COLUMNS):
             raise EveryoneHasIt
@@ -203,5 +209,5 @@ def _changed(choices: dict[str, int], changes: dict[str, int | None]) -> dict[st
         elif least <= value <= most:
             choices[name] = value
         else:
-            raise OutOfBounds(name=name, least=least, most=most)
+            raise OutOfBounds(name=Term(CHOICE_NAMES[name]), least=least, most=most)
     return choices
