@@ -85,7 +85,12 @@ function makeField(option, autocomplete) {
   control.target.id = id;
   const row = h("div", { class: "command-option" },
     h("label", { for: id }, localised(option, "name"), option.required && h("span", { class: "required" }, "＊")),
-    control.element, h("span", { class: "field-description" }, localised(option, "description")), problem);
+    control.element, describe(option), problem);
+
+  row.addEventListener("input", () => {
+    problem.textContent = "";
+    control.target.removeAttribute("aria-invalid");
+  });
 
   return {
     row,
@@ -98,6 +103,12 @@ function makeField(option, autocomplete) {
       return !problem.textContent;
     },
   };
+}
+
+/** discord.py sends "…" where a command's author wrote nothing. */
+function describe(option) {
+  const text = localised(option, "description");
+  return text !== "…" && h("span", { class: "field-description" }, text);
 }
 
 /** {element, target (what takes focus), read() → value or undefined, problem() → text or null} */
@@ -198,7 +209,9 @@ function attachAutocomplete(option, input, autocomplete, onPick) {
     const number = (asked += 1);
     let choices = [];
     try {
-      ({ choices } = await autocomplete(option, input.value));
+      const answer = await autocomplete(option, input.value);
+      if (answer.failed) throw new Error("no answer");
+      ({ choices } = answer);
     } catch {
       if (number === asked) suggestions.show([], { empty: t("autocomplete.failed") });
       return;

@@ -1,8 +1,8 @@
 // Discord's dispatches, applied to the state. The server sends only what this person may see.
 
 import { applyRecord } from "./interactions.js";
-import { greet } from "./session.js";
-import { channelOf, compareIds, emit, isEphemeral, isThread, messageOf, state, timelineOf }
+import { greet, leaveChannel, lookAgain } from "./session.js";
+import { channelOf, compareIds, emit, isEphemeral, isThread, messageOf, named, state, timelineOf }
   from "./state.js";
 
 /** More than this many messages in one channel are only kept while the person reads back. */
@@ -35,7 +35,12 @@ const handlers = {
     putMember(member);
     greet();
   },
-  GUILD_MEMBER_UPDATE: putMember,
+  GUILD_MEMBER_UPDATE: (member) => {
+    const known = state.members.get(member.user.id);
+    putMember(member);
+    // Other roles: other channels, and other rights in them.
+    if (member.user.id === state.me && String(known?.roles) !== String(member.roles)) lookAgain();
+  },
   GUILD_MEMBER_REMOVE: ({ user }) => {
     state.members.delete(user.id);
     emit("members");
@@ -46,6 +51,13 @@ const handlers = {
     state.roles.delete(id);
     emit("members");
   },
+  GUILD_UPDATE: (guild) => {
+    state.guild = { ...state.guild, ...guild };
+    emit("guild-changed");
+  },
+  GUILD_SCHEDULED_EVENT_CREATE: putScheduled,
+  GUILD_SCHEDULED_EVENT_UPDATE: putScheduled,
+  GUILD_SCHEDULED_EVENT_DELETE: dropScheduled,
   TYPING_START: (data) => emit("typing", data),
 };
 
@@ -54,7 +66,6 @@ export function applyEvent(type, data) {
 }
 
 function createMessage(message) {
-  if (state.dismissed.has(message.id)) return;
   emit("typing-ended", message);
   const timeline = timelineOf(message.channel_id);
   if (message.channel_id !== state.channelId) countUnread(message);
@@ -130,7 +141,7 @@ function editReactions({ channel_id: channelId, message_id: id }, edit) {
 function putChannel(channel) {
   const known = channelOf(channel.id);
   const map = isThread(channel) ? state.threads : state.channels;
-  map.set(channel.id, { ...known, ...channel });
+  map.set(channel.id, named({ ...known, ...channel }));
   emit("channels", channel.id);
 }
 
@@ -143,7 +154,7 @@ function dropChannel({ id }) {
   state.timelines.delete(id);
   state.unread.delete(id);
   emit("channels", id);
-  if (!channelOf(state.channelId)) emit("channel-gone");
+  if (!channelOf(state.channelId)) leaveChannel();
 }
 
 function putMember(member) {
@@ -155,4 +166,16 @@ function putMember(member) {
 function putRole({ role }) {
   state.roles.set(role.id, role);
   emit("members");
+}
+
+function putScheduled(event) {
+  dropScheduled(event);
+  state.guild.guild_scheduled_events.push(event);
+  emit("guild-changed");
+}
+
+function dropScheduled({ id }) {
+  const others = state.guild.guild_scheduled_events ?? [];
+  state.guild.guild_scheduled_events = others.filter((event) => event.id !== id);
+  emit("guild-changed");
 }

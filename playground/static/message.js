@@ -45,7 +45,7 @@ export function messageParts(message) {
 function header(message) {
   const { author } = message;
   const name = h("span", { class: "author", testid: "message-author" }, nameOf(author));
-  name.style.color = topColor(author.id) ?? "";
+  name.style.setProperty("--role", topColor(author.id) ?? "");
   const date = new Date(message.timestamp);
   return h("div", { class: "message-header" }, name, author.bot && botTag(),
     h("time", { datetime: date.toISOString(), title: formatTime(date, "F") }, formatStamp(date)),
@@ -174,7 +174,8 @@ export function renderPlaceholder(entry) {
   const { record, origin } = entry;
   const failed = record.state === "failed";
   const person = { id: state.me };
-  return h("article", { class: "message placeholder", testid: failed ? "command-failed" : "command-waiting" },
+  const shared = record.state === "deferred" && !record.ephemeral;
+  return h("article", { class: shared ? "message" : "message placeholder", testid: failed ? "command-failed" : "command-waiting" },
     origin.name && usedLine(person, origin.name),
     h("div", { class: "gutter" }, authorAvatar({ ...state.bot, bot: true })),
     h("div", { class: "body" },
@@ -183,7 +184,7 @@ export function renderPlaceholder(entry) {
         ? h("p", { class: "failed", role: "alert" }, icon("warn", "icon small"),
           t(state.bot.online ? "interaction.noAnswer" : "interaction.offline"))
         : h("div", null, thinkingOrSending(record)),
-      h("div", { class: "ephemeral-note" }, icon("eye", "icon tiny"), h("span", null, t("ephemeral")),
+      !shared && h("div", { class: "ephemeral-note" }, icon("eye", "icon tiny"), h("span", null, t("ephemeral")),
         failed && [" · ", h("button", { type: "button", class: "link", testid: "dismiss",
           on: { click: () => dismissPlaceholder(entry) } }, t("dismiss"))])));
 }

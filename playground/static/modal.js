@@ -85,5 +85,9 @@ function labelled(label, description, component) {
     field.target.setAttribute("aria-invalid", String(Boolean(problem.textContent)));
     return !problem.textContent;
   };
+  element.addEventListener("input", () => {
+    problem.textContent = "";
+    field.target.removeAttribute("aria-invalid");
+  });
   return [{ element, field, check }];
 }

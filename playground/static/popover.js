@@ -2,7 +2,8 @@
 
 import { h } from "./dom.js";
 
-const MARGIN = 8;
+const MARGIN = 8; // to the window's edges
+const GAP = 4; // to the anchor
 
 let close = null;
 
@@ -59,11 +60,15 @@ const pointRect = ({ x, y }) => ({ left: x, right: x, top: y, bottom: y, width: 
 
 function place(layer, rect, above) {
   layer.style.minWidth = `${Math.min(rect.width, 420)}px`;
+  layer.style.removeProperty("--room");
+  const wanted = layer.offsetHeight + GAP + MARGIN;
+  const roomAbove = rect.top;
+  const roomBelow = innerHeight - rect.bottom;
+  const goesAbove = above ? roomAbove >= wanted || roomAbove > roomBelow
+    : roomBelow < wanted && roomAbove > roomBelow;
+  layer.style.setProperty("--room", `${(goesAbove ? roomAbove : roomBelow) - GAP - MARGIN}px`);
   const { offsetWidth: width, offsetHeight: height } = layer;
-  const fitsBelow = rect.bottom + height + MARGIN <= innerHeight;
-  const fitsAbove = rect.top - height - MARGIN >= 0;
-  const top = (above && fitsAbove) || !fitsBelow ? rect.top - height - 4 : rect.bottom + 4;
-  const left = Math.min(rect.left, innerWidth - width - MARGIN);
-  layer.style.left = `${Math.max(MARGIN, left)}px`;
-  layer.style.top = `${Math.max(MARGIN, Math.min(top, innerHeight - height - MARGIN))}px`;
+  const top = goesAbove ? rect.top - height - GAP : rect.bottom + GAP;
+  layer.style.top = `${Math.max(MARGIN, top)}px`;
+  layer.style.left = `${Math.max(MARGIN, Math.min(rect.left, innerWidth - width - MARGIN))}px`;
 }

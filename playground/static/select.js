@@ -55,6 +55,7 @@ export function channelIcon(channel) {
   if (channel.type === 12) return "lock";
   if (isThread(channel)) return "thread";
   if (channel.type === 2 || channel.type === 13) return "voice";
+  if (channel.type === 1) return "at";
   return channel.type === 15 ? "forum" : "hash";
 }
 

@@ -6,7 +6,7 @@ import { recall, remember } from "./memory.js";
 import { refusalText } from "./refusals.js";
 import { setLocale } from "./words.js";
 import { toast } from "./toast.js";
-import { compareIds, currentChannel, emit, isEphemeral, state, timelineOf }
+import { channelOf, compareIds, currentChannel, emit, isEphemeral, named, state, timelineOf }
   from "./state.js";
 
 const PAGE_SIZE = 50;
@@ -90,13 +90,27 @@ export async function become(personId, guildId = state.guildId ?? recall("guild"
 function takeView(guildId, { guild, channels, threads, members, roles }) {
   const byId = (list) => new Map((list ?? []).map((item) => [item.id, item]));
   state.guildId = guildId;
-  state.guild = { ...state.guilds.get(guildId), ...(typeof guild === "object" ? guild : {}) };
-  state.channels = byId(channels);
+  state.guild = { ...state.guilds.get(guildId), ...guild };
+  state.channels = byId(channels.map(named));
   state.threads = byId(threads);
   state.roles = byId(roles);
   state.members = new Map((members ?? []).map((member) => [member.user.id, member]));
   remember("guild", guildId);
   emit("guild");
+}
+
+/** See the guild as it is for this person now, staying where one is if that can still be seen. */
+export async function lookAgain() {
+  const person = state.me;
+  const answer = await act("watch", { guild: state.guildId });
+  if (!answer || state.me !== person) return;
+  takeView(state.guildId, answer.result);
+  if (!channelOf(state.channelId)) leaveChannel();
+}
+
+/** The open channel is gone or hidden: go where every talk begins. */
+export function leaveChannel() {
+  return openChannel(firstChannel());
 }
 
 function firstChannel() {
@@ -120,8 +134,8 @@ async function loadHistory(channelId) {
   const person = state.me;
   const answer = await act("history", { channel: channelId, limit: PAGE_SIZE });
   if (!answer || state.me !== person) return;
-  const messages = visible(answer.result);
-  state.timelines.set(channelId, { messages, complete: answer.result.length < PAGE_SIZE });
+  const messages = answer.result;
+  state.timelines.set(channelId, { messages, complete: messages.length < PAGE_SIZE });
   emit("history", channelId);
 }
 
@@ -136,15 +150,13 @@ export async function loadOlder(channelId) {
   timeline.loading = false;
   if (!answer || timelineOf(channelId) !== timeline) return 0;
   const known = new Set(timeline.messages.map((message) => message.id));
-  const older = visible(answer.result).filter((message) => !known.has(message.id));
+  const older = answer.result.filter((message) => !known.has(message.id));
   timeline.complete = older.length === 0;
   timeline.messages = [...older, ...timeline.messages]
     .sort((a, b) => compareIds(a.id, b.id));
   emit("older", { channelId, messages: older });
   return older.length;
 }
-
-const visible = (messages) => messages.filter((message) => !state.dismissed.has(message.id));
 
 /** Load back until a message is here; resolves to whether it is. */
 export async function loadUntil(channelId, messageId, pages = 20) {
@@ -179,10 +191,8 @@ export async function commandsIn(channelId) {
   return answer?.result ?? [];
 }
 
+/** Put an ephemeral message away; its receiver's deleting it is Discord's "dismiss". */
 export function dismiss(message) {
-  state.dismissed.add(message.id);
-  const timeline = timelineOf(message.channel_id);
-  if (timeline) timeline.messages = timeline.messages.filter((item) => item.id !== message.id);
-  emit("message-removed", { channelId: message.channel_id, ids: [message.id] });
+  return act("delete", { channel: message.channel_id, message: message.id });
 }
 

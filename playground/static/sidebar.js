@@ -5,17 +5,20 @@ import { openListbox } from "./listbox.js";
 import { channelIcon } from "./select.js";
 import { become, openChannel } from "./session.js";
 import { compareIds, emit, me, on, state } from "./state.js";
+import { formatRelative, formatTime } from "./times.js";
 import { t } from "./words.js";
 
 const CATEGORY = 4;
+const DIRECT = 1;
+const COMPLETED = 3;
 
 export function mountSidebar(header, nav) {
   const draw = () => {
     nav.setAttribute("aria-label", t("channels"));
     drawHeader(header);
-    keepFocus(nav, () => fill(nav, groups().map(renderGroup)));
+    keepFocus(nav, () => fill(nav, renderScheduled(), groups().map(renderGroup)));
   };
-  for (const topic of ["person", "guild", "channel", "channels", "unread", "bot", "connection"]) on(topic, draw);
+  for (const topic of ["person", "guild", "channel", "channels", "unread", "bot", "connection", "guild-changed"]) on(topic, draw);
   on("open-channel", async (id) => {
     await openChannel(id);
     emit("drawer", false);
@@ -45,20 +48,34 @@ function chooseGuild(anchor) {
     onDone: ([id]) => id !== state.guildId && become(state.me, id) });
 }
 
+/** What is announced for this evening, as Discord lists its scheduled events. */
+function renderScheduled() {
+  const events = state.guild?.guild_scheduled_events ?? [];
+  return events.filter(({ status }) => status < COMPLETED).map((event) => {
+    const start = new Date(event.scheduled_start_time);
+    return h("div", { class: "scheduled", testid: `event-${event.name}` },
+      h("time", { datetime: start.toISOString(), "data-relative": true, title: formatTime(start, "F") },
+        formatRelative(start)),
+      h("strong", null, event.name), event.description && h("span", null, event.description));
+  });
+}
+
 const byPosition = (a, b) => (a.position ?? 0) - (b.position ?? 0) || compareIds(a.id, b.id);
 
 /** Categories with their channels; those without a category come first. */
 function groups() {
   const channels = [...state.channels.values()];
   const inside = (id) => channels
-    .filter((channel) => channel.type !== CATEGORY && (channel.parent_id ?? null) === id).sort(byPosition);
+    .filter((channel) => ![CATEGORY, DIRECT].includes(channel.type) && (channel.parent_id ?? null) === id).sort(byPosition);
   const categories = channels.filter((channel) => channel.type === CATEGORY).sort(byPosition);
   // A channel whose category this person can't see still needs a place.
   const known = new Set(categories.map(({ id }) => id));
   const strays = channels.filter((channel) =>
     channel.type !== CATEGORY && channel.parent_id && !known.has(channel.parent_id)).sort(byPosition);
+  const direct = channels.filter((channel) => channel.type === DIRECT);
   return [{ category: null, channels: [...inside(null), ...strays] },
-    ...categories.map((category) => ({ category, channels: inside(category.id) }))]
+    ...categories.map((category) => ({ category, channels: inside(category.id) })),
+    ...(direct.length ? [{ category: { name: t("direct") }, channels: direct }] : [])]
     .filter((group) => group.category || group.channels.length);
 }
 

@@ -1,6 +1,8 @@
 // What the page knows, as one person sees it. Views read it and listen for topics; only
 // session.js (what we ask) and events.js (what we are told) change it.
 
+const BOT_COLOR = "#4a67e0";
+
 const listeners = new Map();
 
 export const state = {
@@ -18,7 +20,6 @@ export const state = {
   channelId: null,
   timelines: new Map(), // channel id → {messages (oldest first), complete}
   unread: new Map(), // channel id → {count, mentions}
-  dismissed: new Set(), // ids of ephemeral messages put away
 };
 
 /** Listen for a topic; returns a function that stops listening. */
@@ -47,6 +48,10 @@ export const currentChannel = () => channelOf(state.channelId);
 
 export const isThread = (channel) => [10, 11, 12].includes(channel?.type);
 
+/** A direct message has no name of its own: it is called after the bot. */
+export const named = (channel) =>
+  (channel.name ? channel : { ...channel, name: channel.recipients?.[0]?.username ?? state.bot.name });
+
 export function timelineOf(channelId) {
   return state.timelines.get(channelId);
 }
@@ -72,6 +77,7 @@ export function userOf(id) {
 }
 
 export function colorOf(userId) {
+  if (userId === state.bot.id) return BOT_COLOR;
   return state.people.get(userId)?.color ?? null;
 }
 

@@ -8,7 +8,7 @@ import { isSystem, messageParts, renderPlaceholder, summary } from "./message.js
 import { openMessageMenu } from "./message-menu.js";
 import { watchLongPress } from "./long-press.js";
 import { loadOlder, loadUntil, openChannel } from "./session.js";
-import { channelOf, currentChannel, emit, isEphemeral, messageOf, nameOf, on, state, timelineOf }
+import { channelOf, currentChannel, isEphemeral, messageOf, nameOf, on, state, timelineOf }
   from "./state.js";
 import { formatDay } from "./times.js";
 import { toast } from "./toast.js";
@@ -277,7 +277,6 @@ export function mountTimeline(scroller, pill) {
   on("members", () => shown().forEach((message) => rows.has(message.id) && changed(message)));
   on("channels", drawIntro);
   on("connection", drawIntro);
-  on("channel-gone", () => emit("channel"));
 }
 
 const sameDay = (a, b) =>

@@ -28,6 +28,7 @@ export const en = {
   "copy.refused": "The browser did not allow copying.",
   "delete.text": "Delete this message? This can’t be undone.",
   "delete.title": "Delete message",
+  "direct": "Direct messages",
   "dismiss": "Dismiss",
   "done": "Done",
   "edited": "(edited)",

@@ -28,6 +28,7 @@ export const ja = {
   "copy.refused": "ブラウザーがコピーを許可しませんでした。",
   "delete.text": "このメッセージを削除しますか？ 元に戻せません。",
   "delete.title": "メッセージの削除",
+  "direct": "ダイレクトメッセージ",
   "dismiss": "閉じる",
   "done": "決定",
   "edited": "（編集済み）",
