@@ -168,7 +168,7 @@ async def report(interaction: Interaction, error: Exception) -> None:
     elif isinstance(error, discord.Forbidden):
         log.warning("forbidden", command=command, guild_id=interaction.guild_id, error=str(error))
         text = _(
-            "I lack a permission for that here. A moderator can see with /setup check which one."
+            "I lack a permission for that here. A moderator can see with /setup which one."
         )
     else:
         incident = secrets.token_hex(4)
