@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -104,8 +105,17 @@ class Archive:
         day = session.started_at.astimezone(guild.time_zone).strftime("%Y%m%d")
         return Export(f"{day}-session-{session.id}.{SUFFIXES[format_]}", data)
 
-    async def find(self, guild_id: int, query: str, limit: int = 10) -> list[Hit]:
+    async def find(
+        self,
+        guild_id: int,
+        query: str,
+        limit: int = 10,
+        *,
+        channel_ids: Collection[int] | None = None,
+    ) -> list[Hit]:
         """Search this guild's questions and answers, newest first.
+
+        `channel_ids`: only talks of these channels.
 
         Raises:
             NothingToFind: `query` holds no word.
@@ -114,7 +124,7 @@ class Archive:
         if match is None:
             raise NothingToFind
         await self.catch_up()
-        found = await self._database.read(store.find, guild_id, match, limit * 3)
+        found = await self._database.read(store.find, guild_id, match, limit * 3, channel_ids)
         hits = [
             Hit(question, title, excerpt(text, query))
             for question, text, title in found

@@ -1,5 +1,6 @@
 """SQL that reaches across features: the search index, a person's words, posted files."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -52,17 +53,27 @@ def put_index(tx: Transaction, entries: Iterable[tuple[int, str]]) -> None:
 
 
 def find(
-    connection: Reader, guild_id: int, match: str, limit: int
+    connection: Reader,
+    guild_id: int,
+    match: str,
+    limit: int,
+    channel_ids: Collection[int] | None = None,
 ) -> list[tuple[Question, str, str]]:
-    """Return (question, searched text, session's title) of a guild's hits, newest first."""
+    """Return (question, searched text, session's title) of a guild's hits, newest first.
+
+    `channel_ids`: only of sessions in these channels.
+    """
+    among = None if channel_ids is None else json.dumps(sorted(channel_ids))
     rows = connection.execute(
         "SELECT q.*, s.title, coalesce((SELECT char(10) || group_concat(a.body, char(10))"
         " FROM answers a WHERE a.question_id = q.id AND a.deleted_at IS NULL), '') AS answers"
         " FROM question_index i JOIN questions q ON q.id = i.rowid"
         " JOIN sessions s ON s.id = q.session_id"
-        " WHERE question_index MATCH ? AND q.guild_id = ?"
-        " AND q.state NOT IN ('pending', 'withdrawn') ORDER BY i.rowid DESC LIMIT ?",
-        (match, guild_id, limit),
+        " WHERE question_index MATCH :match AND q.guild_id = :guild"
+        " AND q.state NOT IN ('pending', 'withdrawn')"
+        " AND (:among IS NULL OR s.channel_id IN (SELECT value FROM json_each(:among)))"
+        " ORDER BY i.rowid DESC LIMIT :limit",
+        {"match": match, "guild": guild_id, "among": among, "limit": limit},
     )
     return [(question_of(row), row["body"] + row["answers"], row["title"]) for row in rows]
 

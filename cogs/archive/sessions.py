@@ -1,0 +1,97 @@
+"""Which session a command means, and whether the person may know of it."""
+
+from typing import Any
+
+import discord
+from discord import app_commands
+
+from bot.errors import N_, NotFound
+from bot.guilds import Role
+from bot.sessions import Session
+from cogs.kit import Interaction, channel_ids_of, guild_id_of, person_of, services_of
+from cogs.text import plain_line
+
+_CHOICES = 25
+# Enough for years of talks; reading them takes about a millisecond.
+_LISTED = 500
+
+
+class NoSessionYet(NotFound):
+    """Nothing has been held here."""
+
+    message = N_("There has been no session here yet. Start one with /session start.")
+
+
+def visible_channels(interaction: Interaction) -> frozenset[int] | None:
+    """Return the text channels whose talks a person may know of; None for all of the server's.
+
+    What was said in a channel is for those who can read it. Only moderators still reach the
+    talks of channels that are gone, and of those they aren't in.
+    """
+    services = services_of(interaction)
+    by = person_of(interaction.user)
+    if Role.MODERATOR in services.guilds.get(guild_id_of(interaction)).roles_of(by):
+        return None
+    if interaction.guild is None or not isinstance(interaction.user, discord.Member):
+        return frozenset()
+    return frozenset(
+        channel.id
+        for channel in interaction.guild.text_channels
+        if channel.permissions_for(interaction.user).read_message_history
+    )
+
+
+async def sessions_of(interaction: Interaction) -> list[Session]:
+    """Return the sessions a person may know of, newest first."""
+    services = services_of(interaction)
+    visible = visible_channels(interaction)
+    found = await services.sessions.list(guild_id_of(interaction), _LISTED)
+    return [session for session in found if visible is None or session.channel_id in visible]
+
+
+async def latest(interaction: Interaction) -> Session:
+    """Return the session a bare command means: the one here, else the last one.
+
+    Raises:
+        NoSessionYet: there was none.
+    """
+    channel_id, parent_id = channel_ids_of(interaction.channel)
+    here = services_of(interaction).sessions.at(channel_id, parent_id)
+    if here is not None:
+        return here
+    found = await sessions_of(interaction)
+    in_channel = [one for one in found if one.channel_id in (channel_id, parent_id)]
+    for session in [*in_channel, *found]:
+        return session
+    raise NoSessionYet
+
+
+class ChosenSession(app_commands.Transformer):
+    """A session by its id, chosen from a list of titles; by a title where one was typed."""
+
+    async def transform(self, interaction: Interaction, value: Any, /) -> Session:
+        """Return the session.
+
+        Raises:
+            NotFound: there is none like that, or not for this person.
+        """
+        for session in await sessions_of(interaction):
+            if value in (str(session.id), session.title):
+                return session
+        raise NotFound
+
+    async def autocomplete(
+        self, interaction: Interaction, value: Any, /
+    ) -> list[app_commands.Choice[Any]]:
+        """Return the sessions whose titles hold what was typed, newest first."""
+        typed = str(value).casefold()
+        zone = services_of(interaction).guilds.get(guild_id_of(interaction)).time_zone
+        names = (
+            (f"{session.started_at.astimezone(zone):%Y-%m-%d} {session.title}", session.id)
+            for session in await sessions_of(interaction)
+        )
+        return [
+            app_commands.Choice(name=plain_line(name), value=str(session_id))
+            for name, session_id in names
+            if typed in name.casefold()
+        ][:_CHOICES]
