@@ -9,6 +9,7 @@ from discord import ui
 from bot.errors import N_, BadInput, NotAllowed
 from bot.localization import Words
 from bot.sessions import NewSession, Session, SessionAlreadyOpen
+from cogs.controls import Lasting
 from cogs.kit import (
     Card,
     Form,
@@ -88,16 +89,21 @@ async def begin(interaction: Interaction, new: NewSession, *, replace: bool = Fa
     try:
         session = await services.sessions.start(new, person_of(interaction.user), replace=replace)
     except SessionAlreadyOpen as error:
-        card = ReplaceCard(_, error.session, new)
-        await tell(interaction, view=card)
+        await _turn_into(interaction, ReplaceCard(_, error.session, new))
         return
-    await tell(
-        interaction,
-        _(
-            "“{title}” has started. Questions that begin with Q. are collected here.",
-            title=one_line(session.title),
-        ),
+    text = _(
+        "“{title}” has started. Questions that begin with Q. are collected here.",
+        title=one_line(session.title),
     )
+    await _turn_into(interaction, Lasting(ui.TextDisplay(text)))
+
+
+async def _turn_into(interaction: Interaction, view: ui.LayoutView) -> None:
+    """Answer privately; the card whose button was pressed becomes the answer."""
+    if interaction.type is discord.InteractionType.component:
+        await interaction.response.edit_message(view=view)
+    else:
+        await tell(interaction, view=view)
 
 
 class StartForm(Form):
