@@ -20,7 +20,7 @@ FROM ${BASE_IMAGE}
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin study-bot \
+    && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin study-bot \
     && install --directory --owner=study-bot --group=study-bot --mode=0700 /data
 COPY --from=build /opt/study-bot /opt/study-bot
 # The root file system may be read-only: all that lasts goes to /data, the rest to /tmp.
