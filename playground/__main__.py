@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import asdict
 
 from playground.app import Playground, running
+from playground.rehearsal import rehearse
+from playground.settling import settle
 
 
 def _arguments() -> argparse.Namespace:
@@ -42,10 +44,10 @@ def _watch_stdin(stopped: asyncio.Event) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-async def _rehearse(playground: Playground, speed: float) -> None:
-    from playground.rehearsal import rehearse
-
-    await rehearse(playground, speed=speed)
+async def _welcome(playground: Playground, *, rehearses: bool, speed: float) -> None:
+    await settle(playground)
+    if rehearses:
+        await rehearse(playground, speed=speed)
 
 
 async def _run(arguments: argparse.Namespace) -> None:
@@ -57,18 +59,17 @@ async def _run(arguments: argparse.Namespace) -> None:
         _watch_stdin(stopped)
     async with running(port=arguments.port, empty=arguments.empty) as playground:
         print(json.dumps(asdict(playground.addresses)), flush=True)
-        rehearsal = None
-        if arguments.rehearse:
-            rehearsal = asyncio.create_task(_rehearse(playground, arguments.rehearse_speed))
-            rehearsal.add_done_callback(_report)
+        welcome = asyncio.create_task(
+            _welcome(playground, rehearses=arguments.rehearse, speed=arguments.rehearse_speed)
+        )
+        welcome.add_done_callback(_report)
         await stopped.wait()
-        if rehearsal is not None:
-            rehearsal.cancel()
+        welcome.cancel()
 
 
-def _report(rehearsal: asyncio.Task[None]) -> None:
-    if not rehearsal.cancelled() and (error := rehearsal.exception()) is not None:
-        print(f"The rehearsal stopped: {error!r}", file=sys.stderr)
+def _report(welcome: asyncio.Task[None]) -> None:
+    if not welcome.cancelled() and (error := welcome.exception()) is not None:
+        print(f"The playground could not prepare itself: {error!r}", file=sys.stderr)
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from simcord.backend.access import message_accessible, reaction_permissions
 from simcord.backend.models import Channel, Message
 from simcord.enums import ChannelType
 
-from playground.wire.routes import check_reaction
+from playground.reactions import check_reaction
 from playground.world import World
 
 _WITHOUT_CHAT = {ChannelType.CATEGORY, ChannelType.FORUM}
@@ -37,6 +37,15 @@ class Acting:
         if not message_accessible(self._world, channel_id, message, person_id):
             raise errors.unknown_message()
         return message
+
+    def require_voice(self, person_id: int, channel_id: int) -> None:
+        """Refuse somebody who is timed out: they look on, and can neither react nor press."""
+        guild_id = self._world.get_channel(channel_id).guild_id
+        if guild_id is None:
+            return
+        until = self._world.get_member(guild_id, person_id).timed_out_until
+        if until is not None and until > self._world.now_iso():
+            raise errors.missing_permissions()
 
     def payload(self, person_id: int, message: Message) -> dict[str, Any]:
         """Return a message's object as this person's client gets it."""
@@ -99,6 +108,7 @@ class Acting:
         """Add one's reaction."""
         message = self._reactable(person_id, channel_id, message_id)
         check_reaction(message, emoji)
+        self.require_voice(person_id, channel_id)
         self.require(person_id, channel_id, *reaction_permissions(message, emoji))
         self._world.add_reaction(channel_id, message_id, emoji, person_id)
 

@@ -47,6 +47,7 @@ class Playground:
 
     addresses: Addresses
     door: Door
+    viewing: Viewing
     server: Server | None
     """The prepared server's ids; None where it was started empty."""
 
@@ -98,7 +99,7 @@ async def running(*, port: int = 0, empty: bool = False) -> AsyncIterator[Playgr
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
-        yield Playground(addresses, door, server)
+        yield Playground(addresses, door, viewing, server)
     finally:
         records.close()
         await gateway.shut()

@@ -114,6 +114,7 @@ class Interactions:
         shown = self._records.get(person_id, interaction_id)
         if shown.modal is None or shown.modal_consumed:
             raise errors.invalid_form_body("no modal is open")
+        self._acting.require_voice(person_id, shown.channel_id)
         filling = Filling(self._world, person_id, shown.channel_id)
         components = filling.modal(shown.modal, values)
         shown.modal_consumed = True
@@ -195,6 +196,7 @@ class Interactions:
         kinds: Sequence[int],
     ) -> dict[str, Any]:
         message = self._acting.visible(person_id, channel_id, message_id)
+        self._acting.require_voice(person_id, channel_id)
         for component in walk_components(message.components):
             if component.get("custom_id") == custom_id and component.get("type") in kinds:
                 if component.get("disabled"):

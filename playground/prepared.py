@@ -23,6 +23,9 @@ class Server:
     moderator_id: int
     note_taker_id: int
     attendee_ids: tuple[int, ...]
+    speaker_role_id: int
+    moderator_role_id: int
+    note_taker_role_id: int
 
 
 def prepare(world: World) -> Server:
@@ -113,6 +116,9 @@ def prepare(world: World) -> Server:
         moderator_id,
         note_taker_id,
         attendees,
+        speaker,
+        moderator,
+        note_taker,
     )
 
 

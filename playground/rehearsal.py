@@ -26,7 +26,6 @@ from playground.sample_talk import (
 # About as fast as Japanese is read and typed in a lively chat.
 _CHARACTERS_PER_SECOND = 12.0
 _LEAST_PAUSE_SECONDS = 1.5
-_BOT_SECONDS = 60.0
 _LOOK_SECONDS = 0.05
 _PATIENCE_SECONDS = 15.0
 
@@ -42,19 +41,10 @@ class Rehearsal:
         self._messages: dict[str, str] = {}
 
     async def play(self) -> None:
-        """Play all steps, once the bot is there."""
-        await self._until_commands()
+        """Play all steps; the bot is there."""
         for step in TALK:
             await asyncio.sleep(_pause(step) / self._speed)
             await self._do(step)
-
-    async def _until_commands(self) -> None:
-        end = asyncio.get_running_loop().time() + _BOT_SECONDS
-        while asyncio.get_running_loop().time() < end:
-            if await self._act("commands", "speaker"):
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
-        raise TimeoutError("the bot has not come")
 
     async def _do(self, step: Step) -> None:
         match step:

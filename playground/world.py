@@ -7,6 +7,7 @@ nothing it doesn't need, and mends what Discord does differently.
 from __future__ import annotations
 
 import datetime
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -102,6 +103,8 @@ class World(Backend):
             message = self.messages[int(payload["channel_id"])].get(int(payload["message_id"]))
             if message is not None:
                 payload = {**payload, "message_author_id": str(message.author_id)}
+        elif event == "TYPING_START":
+            payload = {**payload, "timestamp": int(time.time())}
         super().emit(event, payload)
 
     # Guilds
@@ -134,7 +137,9 @@ class World(Backend):
             )
             guild.roles[role.id] = role
         self.add_member(guild_id, self.bot_user.id, roles=[role.id])
-        self.emit("GUILD_CREATE", serializers.guild_create_payload(self, guild))
+        payload = dict(serializers.guild_create_payload(self, guild))
+        del payload["unavailable"]  # by its absence discord.py tells joining from coming online
+        self.emit("GUILD_CREATE", payload)
 
     def dismiss_bot(self, guild_id: int) -> None:
         """Take the bot out of a guild, which goes on existing for the people in it."""
@@ -244,6 +249,34 @@ class World(Backend):
             self.emit("THREAD_CREATE", serializers.channel_payload(self, thread))
         return thread
 
+    def create_thread(
+        self,
+        parent_id: int,
+        name: str,
+        owner_id: int,
+        *,
+        type: int = ChannelType.PUBLIC_THREAD,  # noqa: A002  SimCord's name
+        auto_archive_duration: int = 1440,
+        message_id: int | None = None,
+        applied_tags: Iterable[int] = (),
+        broadcast: bool = True,
+    ) -> Channel:
+        """Start a thread; only a public one without a message gets a line in its parent."""
+        line = broadcast and message_id is None and type != ChannelType.PRIVATE_THREAD
+        thread = super().create_thread(
+            parent_id,
+            name,
+            owner_id,
+            type=type,
+            auto_archive_duration=auto_archive_duration,
+            message_id=message_id,
+            applied_tags=applied_tags,
+            broadcast=line,
+        )
+        if broadcast and not line:
+            self.announce_thread_create(thread)
+        return thread
+
     # Interactions
 
     def new_interaction(
@@ -263,11 +296,11 @@ class World(Backend):
 
     def bot_sees(self, event: str, payload: Mapping[str, Any]) -> bool:
         """Whether the bot's place in the guild and its permissions let it hear of this."""
-        guild_id = payload.get("guild_id")
-        if guild_id is None and event.startswith("GUILD_"):
-            guild_id = payload.get("id")
+        guild_id = guild_of(event, payload)
+        if guild_id is None and event == "CHANNEL_CREATE":
+            return False  # bots aren't told of direct messages being opened
         if guild_id is not None:
-            guild = self.guilds.get(int(guild_id))
+            guild = self.guilds.get(guild_id)
             if guild is None or self.bot_user.id not in guild.members:
                 return False
         channel_id = payload.get("channel_id")
@@ -278,3 +311,11 @@ class World(Backend):
         if event.startswith(("INTERACTION_", "GUILD_", "VOICE_")):
             return True  # these tell of a channel without letting anybody look into it
         return channel_accessible(self, int(channel_id), self.bot_user.id)
+
+
+def guild_of(event: str, payload: Mapping[str, Any]) -> int | None:
+    """Return the guild an event belongs to; None in direct messages."""
+    guild_id = payload.get("guild_id")
+    if guild_id is None and event in {"GUILD_CREATE", "GUILD_UPDATE", "GUILD_DELETE"}:
+        guild_id = payload.get("id")
+    return None if guild_id is None else int(guild_id)

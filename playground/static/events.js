@@ -116,6 +116,9 @@ function removeMessages(channelId, ids) {
   const timeline = timelineOf(channelId);
   if (!timeline) return;
   timeline.messages = timeline.messages.filter((message) => !ids.includes(message.id));
+  for (const reply of timeline.messages) {
+    if (ids.includes(reply.message_reference?.message_id)) reply.referenced_message = null;
+  }
   emit("message-removed", { channelId, ids });
 }
 

@@ -7,16 +7,14 @@ const SLACK_PX = 10;
 export function watchLongPress(root, onHold) {
   let timer = null;
   let start = null;
-  let held = false;
 
   const cancel = () => clearTimeout(timer);
 
   root.addEventListener("pointerdown", (event) => {
-    held = false;
     if (event.pointerType !== "touch") return;
     start = { x: event.clientX, y: event.clientY };
     timer = setTimeout(() => {
-      held = true;
+      ignoreTheLift();
       onHold(event.target, start);
     }, HOLD_MS);
   });
@@ -24,13 +22,19 @@ export function watchLongPress(root, onHold) {
     if (start && Math.hypot(event.clientX - start.x, event.clientY - start.y) > SLACK_PX) cancel();
   });
   for (const type of ["pointerup", "pointercancel", "pointerleave"]) root.addEventListener(type, cancel);
-  // Lifting the finger after a hold must not also press the button beneath it, and a browser's
-  // own long-press menu must not replace ours.
-  root.addEventListener("click", (event) => held && swallow(event), true);
-  root.addEventListener("contextmenu", (event) => held && swallow(event), true);
+}
 
-  function swallow(event) {
+/**
+ * Lifting the finger after a hold must press nothing, neither what it held nor what opened
+ * beneath it; and a browser's own long-press menu must not come on top of ours.
+ */
+function ignoreTheLift() {
+  const ignore = new AbortController();
+  const swallow = (event) => {
     event.preventDefault();
     event.stopPropagation();
-  }
+  };
+  const options = { capture: true, signal: ignore.signal };
+  for (const type of ["click", "contextmenu"]) addEventListener(type, swallow, options);
+  addEventListener("pointerdown", () => ignore.abort(), options);
 }

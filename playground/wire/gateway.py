@@ -12,12 +12,12 @@ from contextlib import suppress
 from typing import Any
 
 from aiohttp import WSMsgType, web
-from simcord.backend import serializers
 
+from playground.wire.greeting import greeting
 from playground.wire.intents import Portal, parse_intents, project, subscribed
 from playground.wire.members import member_chunks
 from playground.wire.session import Connection, Op, Session, dump
-from playground.world import World
+from playground.world import World, guild_of
 
 RESUME_WINDOW_S = 300.0
 LOG_LIMIT = 50_000
@@ -88,15 +88,11 @@ class Gateway:
         if self._held is not None:
             self._held.append((event, json.loads(dump(payload))))
             return
-        guild_id = payload.get("guild_id")
-        if guild_id is None and event.startswith("GUILD_"):
-            guild_id = payload.get("id")
+        guild_id = guild_of(event, payload)
         for session in list(self._sessions.values()):
             if self._forget_if_stale(session) or not subscribed(session.intents, event, payload):
                 continue
-            if guild_id is None and session.shard[0] != 0:
-                continue
-            if guild_id is not None and not session.covers(int(guild_id)):
+            if not (session.shard[0] == 0 if guild_id is None else session.covers(guild_id)):
                 continue
             self._dispatch(session, event, project(self._world, session.intents, event, payload))
 
@@ -153,6 +149,8 @@ class Gateway:
                 # A client that misses two heartbeats is a zombie; Discord lets go of it too.
                 message = await socket.receive(timeout=interval_s * 2 + 5)
                 if message.type is not WSMsgType.TEXT:
+                    if message.type is WSMsgType.CLOSE:
+                        connection.client_code = message.data
                     break
                 await self._receive(connection, json.loads(message.data))
         except TimeoutError:
@@ -169,8 +167,8 @@ class Gateway:
         if session is not None and session.connection is connection:
             session.connection = None
             session.disconnected_at = time.monotonic()
-            self.note(session, "disconnected", code=connection.socket.close_code)
-            if connection.socket.close_code in {1000, 1001}:
+            self.note(session, "disconnected", code=connection.client_code)
+            if connection.client_code in {1000, 1001}:
                 # The client said goodbye: Discord ends its session with it.
                 self._sessions.pop(session.id, None)
         self._presence_changed()
@@ -215,35 +213,8 @@ class Gateway:
         self._sessions[session.id] = session
         self._attach(session, connection)
         self.note(session, "identify", intents=intents.value)
-        world = self._world
-        guilds = [
-            guild
-            for guild in world.guilds.values()
-            if world.bot_user.id in guild.members and session.covers(guild.id)
-        ]
-        self._dispatch(
-            session,
-            "READY",
-            {
-                "v": 10,
-                "user": serializers.user_payload(world.bot_user),
-                "guilds": [{"id": str(guild.id), "unavailable": True} for guild in guilds],
-                "session_id": session.id,
-                "session_type": "normal",
-                "resume_gateway_url": self._url,
-                "shard": list(session.shard),
-                "application": {"id": str(world.application_id), "flags": self._portal.flags},
-                "private_channels": [],
-                "relationships": [],
-                "presences": [],
-            },
-        )
-        for guild in guilds:
-            payload = serializers.guild_create_payload(world, guild)
-            if subscribed(intents, "GUILD_CREATE", payload):
-                self._dispatch(
-                    session, "GUILD_CREATE", project(world, intents, "GUILD_CREATE", payload)
-                )
+        for event, payload in greeting(self._world, self._portal, session, self._url):
+            self._dispatch(session, event, payload)
         self._presence_changed()
 
     async def _resume(self, connection: Connection, data: dict[str, Any]) -> None:

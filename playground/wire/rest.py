@@ -18,12 +18,12 @@ from aiohttp import web
 from simcord.backend import errors
 from simcord.http import RouteNotImplemented, UnsupportedField
 
-from playground.wire import routes
+from playground.wire import commands, routes  # noqa: F401  they register their handlers
 from playground.wire.faults import AnswerFault, DropFault, Faults, SlowFault
 from playground.wire.intents import Portal
 from playground.wire.journal import Entry, Journal
 from playground.wire.limits import Limits, Verdict
-from playground.wire.routes import Call
+from playground.wire.routing import Call, answer
 from playground.world import World
 
 FILE_LIMIT = 10 << 20
@@ -87,10 +87,10 @@ class Rest:
         drop = self.faults.find(DropFault, method, path)
         if isinstance(drop, DropFault) and not drop.after:
             return self._drop(request, entry)
-        status, answer, headers = self._answer(request, method, path, body)
+        status, told, headers = self._answer(request, method, path, body)
         if drop is not None:
             return self._drop(request, entry)
-        text = b"" if status == 204 else json.dumps(answer, ensure_ascii=False).encode()
+        text = b"" if status == 204 else json.dumps(told, ensure_ascii=False).encode()
         self.journal.close(entry, status, text, time.perf_counter() - started)
         if status == 204:
             return web.Response(status=204, headers=headers)
@@ -121,11 +121,11 @@ class Rest:
             headers |= verdict.headers
             if verdict.refused:
                 return _too_many(verdict, headers)
-        status, answer = self._dispatch(method, path, request, body)
+        status, told = self._dispatch(method, path, request, body)
         if match := _INTERACTION_TOKEN.match(path):
             for listener in self.interaction_listeners:
                 listener(match[1])
-        return status, answer, headers
+        return status, told, headers
 
     def _dispatch(
         self, method: str, path: str, request: web.Request, body: Body
@@ -146,7 +146,7 @@ class Rest:
                 message_content_access="message_content" in self._portal.allowed,
             )
             call.portal, call.gateway_url = self._portal, self._gateway_url
-            answer = routes.answer(call)
+            found = answer(call)
         except (RouteNotImplemented, UnsupportedField, NotImplementedError) as gap:
             message = f"The playground doesn't know {method} {path}: {gap}"
             print(message, file=sys.stderr, flush=True)  # noqa: T201
@@ -160,7 +160,7 @@ class Rest:
         except Exception:  # noqa: BLE001  whatever it is, the bot gets Discord's answer for it
             traceback.print_exc()
             return 500, {"message": "500: Internal Server Error", "code": 0}
-        return (204, None) if answer is None else (200, answer)
+        return (204, None) if found is None else (200, found)
 
 
 def _too_many(verdict: Verdict, headers: dict[str, str]) -> tuple[int, Any, dict[str, str]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
@@ -11,78 +10,13 @@ from simcord.backend import errors, serializers
 from simcord.backend.access import channel_accessible
 from simcord.backend.models import Message
 from simcord.enums import ChannelType
-from simcord.http import RequestContext, router
 from simcord.http._helpers import message_response
 
-from playground.wire.intents import Portal
+from playground.reactions import check_reaction
+from playground.wire.routing import Call, route
 from playground.world import World
 
 NONCE_MEMORY_S = 300.0
-REACTION_LIMIT = 20
-
-Handler = Callable[["Call"], Any]
-
-
-class Call(RequestContext):
-    """A request on its way to a handler."""
-
-    portal: Portal
-    gateway_url: str
-
-    @property
-    def world(self) -> World:
-        """The backend, by its own type."""
-        assert isinstance(self.backend, World)  # noqa: S101
-        return self.backend
-
-    def delegate(self) -> Any:
-        """Let SimCord answer."""
-        return router.dispatch(
-            self.backend,
-            self.method,
-            self.path,
-            json=self.json,
-            params=self.params,
-            files=self.files,
-            reason=self.reason,
-            message_content_access=self.message_content_access,
-        )
-
-
-_HANDLERS: list[tuple[str, list[str], Handler]] = []
-
-
-def route(method: str, template: str) -> Callable[[Handler], Handler]:
-    """Register a handler for a template such as `/channels/{channel}/messages`."""
-
-    def register(handler: Handler) -> Handler:
-        _HANDLERS.append((method, template.strip("/").split("/"), handler))
-        return handler
-
-    return register
-
-
-def answer(call: Call) -> Any:
-    """Answer a request by a handler of this module, else by SimCord's."""
-    segments = call.path.strip("/").split("/")
-    for method, template, handler in _HANDLERS:
-        if method == call.method and (args := _match(template, segments)) is not None:
-            call.args = args
-            return handler(call)
-    return call.delegate()
-
-
-def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:
-    if len(template) != len(segments):
-        return None
-    args: dict[str, str] = {}
-    for expected, given in zip(template, segments, strict=True):
-        if expected.startswith("{"):
-            args[expected[1:-1]] = given
-        elif expected != given:
-            return None
-    return args
-
 
 # The application
 
@@ -248,21 +182,6 @@ def _react(call: Call) -> Any:
     if message is not None:
         check_reaction(message, unquote(call.args["emoji"]))
     return call.delegate()
-
-
-def check_reaction(message: Message, emoji: str) -> None:
-    """Refuse what isn't an emoji, and a twenty-first kind of reaction.
-
-    Raises:
-        BackendError: 10014 or 30010, as Discord says it.
-    """
-    letters = any(map(str.isalpha, emoji.replace("ℹ", "")))
-    if ":" not in emoji and (emoji.isascii() or letters):
-        raise errors.unknown_emoji()
-    if message.reaction_for(emoji) is None and len(message.reactions) >= REACTION_LIMIT:
-        raise errors.BackendError(
-            400, 30010, f"Maximum number of reactions reached ({REACTION_LIMIT})"
-        )
 
 
 @route("GET", "/channels/{channel}/messages/{message}/reactions/{emoji}")

@@ -74,6 +74,8 @@ class Connection:
     def __init__(self, socket: web.WebSocketResponse, transport: asyncio.Transport | None) -> None:
         self.socket = socket
         self.session: Session | None = None
+        self.client_code: int | None = None
+        """The code the client closed with; None while open, or where it wasn't the client."""
         self._transport = transport
         self._outbox: asyncio.Queue[str] = asyncio.Queue()
         self._writer = asyncio.create_task(self._write())

@@ -1,0 +1,74 @@
+"""Which handler answers a request: one of the playground's own, else SimCord's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from simcord.http import RequestContext, router
+
+from playground.wire.intents import Portal
+from playground.world import World
+
+Handler = Callable[["Call"], Any]
+
+
+class Call(RequestContext):
+    """A request on its way to a handler."""
+
+    portal: Portal
+    gateway_url: str
+
+    @property
+    def world(self) -> World:
+        """The backend, by its own type."""
+        assert isinstance(self.backend, World)  # noqa: S101
+        return self.backend
+
+    def delegate(self) -> Any:
+        """Let SimCord answer."""
+        return router.dispatch(
+            self.backend,
+            self.method,
+            self.path,
+            json=self.json,
+            params=self.params,
+            files=self.files,
+            reason=self.reason,
+            message_content_access=self.message_content_access,
+        )
+
+
+_HANDLERS: list[tuple[str, list[str], Handler]] = []
+
+
+def route(method: str, template: str) -> Callable[[Handler], Handler]:
+    """Register a handler for a template such as `/channels/{channel}/messages`."""
+
+    def register(handler: Handler) -> Handler:
+        _HANDLERS.append((method, template.strip("/").split("/"), handler))
+        return handler
+
+    return register
+
+
+def answer(call: Call) -> Any:
+    """Answer a request by a handler of this module, else by SimCord's."""
+    segments = call.path.strip("/").split("/")
+    for method, template, handler in _HANDLERS:
+        if method == call.method and (args := _match(template, segments)) is not None:
+            call.args = args
+            return handler(call)
+    return call.delegate()
+
+
+def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:
+    if len(template) != len(segments):
+        return None
+    args: dict[str, str] = {}
+    for expected, given in zip(template, segments, strict=True):
+        if expected.startswith("{"):
+            args[expected[1:-1]] = given
+        elif expected != given:
+            return None
+    return args
