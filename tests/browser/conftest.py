@@ -1,0 +1,140 @@
+"""A playground, a guild in it, and pages in a real Chromium."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright
+
+from tests.end_to_end import driver
+
+ARTEFACTS = Path(__file__).resolve().parents[2] / "build" / "browser"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+DESKTOP = {"viewport": {"width": 1280, "height": 800}}
+PHONE = {
+    "viewport": {"width": 390, "height": 844},
+    "device_scale_factor": 2,
+    "is_mobile": True,
+    "has_touch": True,
+}
+
+
+@dataclass
+class View:
+    """One browser page and what it complained about."""
+
+    page: Page
+    address: str
+    problems: list[str] = field(default_factory=list)
+    """Console messages and uncaught errors; a page that works has none."""
+    hosts: set[str] = field(default_factory=set)
+    """Every origin something was asked of."""
+
+    def __call__(self, testid: str) -> Locator:
+        """Find by data-testid."""
+        return self.page.get_by_test_id(testid)
+
+    def message(self, text: str) -> Locator:
+        """Find a message by what it says."""
+        return self.page.locator(".message[data-message-id]").filter(has_text=text)
+
+    async def become(self, name: str) -> None:
+        """Act as somebody from now on."""
+        await self(f"person-{name}").click()
+        await self.page.wait_for_function(
+            "name => document.querySelector('[data-testid=person-current]')"
+            "?.dataset.person === name",
+            arg=name,
+        )
+
+    async def say(self, text: str) -> None:
+        """Type a message and send it."""
+        await self("composer").fill(text)
+        await self("composer").press("Enter")
+
+    async def command(self, name: str, **options: str) -> None:
+        """Run a slash command with typed options."""
+        await self("composer").fill(f"/{name} ")
+        for option, value in options.items():
+            await self(f"command-option-{option}").fill(value)
+        await self("command-send").click()
+
+    async def picture(self, name: str) -> None:
+        """Keep a screenshot as an artefact."""
+        ARTEFACTS.mkdir(parents=True, exist_ok=True)
+        await self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+
+
+@dataclass
+class Stage:
+    """A guild with three people and a text channel, and the page protocol's client."""
+
+    playground: driver.Playground
+    world: driver.Page
+    guild: str
+    talk: str
+    mio: str
+    ken: str
+    yui: str
+    """A moderator."""
+    open: Callable[..., Awaitable[View]]
+
+
+@pytest.fixture
+async def browser(chromium_path: str) -> AsyncIterator[Browser]:
+    """A Chromium of the test's own."""
+    async with async_playwright() as playwright:
+        chromium = await playwright.chromium.launch(executable_path=chromium_path, args=FLAGS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest.fixture
+async def stage(browser: Browser) -> AsyncIterator[Stage]:
+    """A fresh playground with a small guild."""
+    contexts: list[BrowserContext] = []
+    async with driver.launch() as playground, playground.connect() as world:
+        guild = await world.guild("夜話")
+        moderator = await world.role(guild, "運営", ["MANAGE_MESSAGES", "PIN_MESSAGES"])
+
+        async def view(*, phone: bool = False, **options: Any) -> View:
+            context = await browser.new_context(
+                **(PHONE if phone else DESKTOP), color_scheme="dark", **options
+            )
+            contexts.append(context)
+            page = await context.new_page()
+            page.set_default_timeout(8000)
+            shown = View(page, playground.page)
+            page.on("console", lambda entry: shown.problems.append(entry.text))
+            page.on("pageerror", lambda error: shown.problems.append(str(error)))
+            page.on(
+                "request", lambda request: shown.hosts.add("/".join(request.url.split("/")[:3]))
+            )
+            await page.goto(playground.page)
+            await shown("channel-title").wait_for()
+            return shown
+
+        yield Stage(
+            playground,
+            world,
+            guild,
+            talk=await world.channel(guild, "talk"),
+            mio=await world.person("Mio", guild, locale="ja"),
+            ken=await world.person("Ken", guild, locale="en-US"),
+            yui=await world.person("Yui", guild, locale="ja", roles=[moderator]),
+            open=view,
+        )
+        for context in contexts:
+            await context.close()
