@@ -31,8 +31,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import aiohttp
-import discord
 import yarl
+from discord.asset import Asset
+from discord.gateway import DiscordWebSocket
+from discord.http import Route
 
 Json = dict[str, Any]
 File = tuple[str, bytes]
@@ -58,7 +60,7 @@ async def until(look: Callable[[], T | Awaitable[T | None] | None], *, within_s:
     """
     deadline = asyncio.get_running_loop().time() + within_s
     while True:
-        found = look()
+        found: Any = look()
         if isinstance(found, Awaitable):
             found = await found
         if found:
@@ -78,15 +80,15 @@ class Event:
 
 @dataclass
 class Playground:
-    """A playground process."""
+    """Where a playground is, and its process if it has one of its own."""
 
-    page_url: str
+    page: str
     socket: str
     api: str
     gateway: str
     cdn: str
     bot_token: str
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | None = None
     complaints: list[str] = field(default_factory=list)
     """What it wrote to standard error: requests of the bot that it doesn't know, above all."""
 
@@ -108,22 +110,19 @@ class Playground:
     @contextmanager
     def redirected(self) -> Iterator[None]:
         """Point discord.py in this process here, for the length of the block."""
-        former = (
-            discord.http.Route.BASE,
-            discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY,
-            discord.asset.Asset.BASE,
-        )
-        discord.http.Route.BASE = self.api
-        discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(self.gateway)
-        discord.asset.Asset.BASE = self.cdn
+        places: list[tuple[Any, str, Any]] = [
+            (Route, "BASE", self.api),
+            (DiscordWebSocket, "DEFAULT_GATEWAY", yarl.URL(self.gateway)),
+            (Asset, "BASE", self.cdn),
+        ]
+        former = [(place, name, getattr(place, name)) for place, name, _ in places]
+        for place, name, value in places:
+            setattr(place, name, value)
         try:
             yield
         finally:
-            (
-                discord.http.Route.BASE,
-                discord.gateway.DiscordWebSocket.DEFAULT_GATEWAY,
-                discord.asset.Asset.BASE,
-            ) = former
+            for place, name, value in former:
+                setattr(place, name, value)
 
 
 @asynccontextmanager
@@ -164,8 +163,7 @@ async def launch(
         if not line:
             await listener
             raise RuntimeError("the playground did not start:\n" + "\n".join(complaints))
-        told = json.loads(line)
-        yield Playground(page_url=told.pop("page"), **told, process=process, complaints=complaints)
+        yield Playground(**json.loads(line), process=process, complaints=complaints)
     finally:
         process.stdin.close()
         try:
