@@ -41,14 +41,15 @@ export function applyRecord(record) {
 
 function show(entry) {
   const { record, origin } = entry;
-  if (record.state === "modal" && !entry.opened) {
-    entry.opened = true;
-    emit("modal", { record, origin });
-  }
   if (record.state === "failed" && origin.kind === "component") failures.add(origin.messageId);
   emit("interaction", entry);
   const message = origin.messageId && messageOf(origin.channelId, origin.messageId);
   if (message) emit("message-changed", message);
+  // Last: what is drawn anew above would take the focus that the modal gives back on closing.
+  if (record.state === "modal" && !entry.opened) {
+    entry.opened = true;
+    emit("modal", { record, origin });
+  }
 }
 
 /** Rows that stand where an answer will come: sending, thinking, or not responding. */

@@ -32,7 +32,8 @@ function openModal({ record, origin }) {
       h("button", { type: "button", class: "button secondary", testid: "modal-cancel",
         on: { click: () => dialog.close() } }, t("cancel")),
       submit));
-  const dialog = openDialog(form, { className: "modal", label: title, testid: "modal" });
+  const dialog = openDialog(form, { className: "modal", label: title, testid: "modal",
+    onClose: () => returnFocus(origin) });
   fields[0]?.field.target.focus();
 
   form.addEventListener("submit", async (event) => {
@@ -61,6 +62,13 @@ function openModal({ record, origin }) {
     const answer = await firstAnswer(id);
     return answer.state === "failed" ? t("modal.failed") : null;
   }
+}
+
+/** The browser gives the focus back, unless what had it was drawn anew meanwhile. */
+function returnFocus({ messageId, customId }) {
+  if (document.activeElement !== document.body) return;
+  const message = document.querySelector(`[data-message-id="${messageId}"]`);
+  message?.querySelector(`[data-testid="button-${CSS.escape(customId)}"]`)?.focus({ preventScroll: true });
 }
 
 function makePart(item) {
