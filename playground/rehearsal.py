@@ -51,9 +51,8 @@ class Rehearsal:
             case Start(slides):
                 await self._start(slides)
             case Say(who, text, key, reply_to):
-                sent = await self._act(
-                    "send", who, content=text, reply_to=self._messages.get(reply_to)
-                )
+                target = self._messages[reply_to] if reply_to else None
+                sent = await self._act("send", who, content=text, reply_to=target)
                 self._messages[key] = sent["id"]
             case Change(who, key, text):
                 await self._act("edit", who, message=self._messages[key], content=text)

@@ -15,7 +15,7 @@ _LOOK_SECONDS = 0.1
 
 
 class BotAbsent(TimeoutError):
-    """No bot with commands has come."""
+    """No bot has come, or it does not answer."""
 
 
 async def settle(playground: Playground) -> None:
@@ -33,6 +33,8 @@ async def settle(playground: Playground) -> None:
     }
     await _until_commands(playground, here)
     shown = await playground.door.do("slash", name="setup", options={}, wait=True, **here)
+    if not shown["messages"]:
+        raise BotAbsent(shown["error"])
     chosen = {
         "setup:speaker_role_id": server.speaker_role_id,
         "setup:moderator_role_id": server.moderator_role_id,
@@ -54,7 +56,11 @@ async def settle(playground: Playground) -> None:
 async def _until_commands(playground: Playground, here: dict[str, Any]) -> None:
     clock = asyncio.get_running_loop().time
     end = clock() + _BOT_SECONDS
-    while not await playground.door.do("commands", **here):
+    # Commands stand before the bot listens: it syncs them on its way to the gateway.
+    while not (
+        (await playground.door.do("hello"))["bot"]["online"]
+        and await playground.door.do("commands", **here)
+    ):
         if clock() > end:
             raise BotAbsent
         await asyncio.sleep(_LOOK_SECONDS)
