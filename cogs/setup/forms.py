@@ -17,7 +17,7 @@ TIMES = ("quiet_ask_minutes", "quiet_end_minutes", "session_hours", "show_names"
 
 # What the two choices that are no numbers read like: off, on.
 _SWITCHES = {
-    "anonymous": (N_("off"), N_("on")),
+    "anonymous": (N_("not allowed"), N_("allowed")),
     "show_names": (N_("hidden"), N_("shown")),
 }
 _DEFAULT = "default"
