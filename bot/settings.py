@@ -32,71 +32,85 @@ class Settings(BaseSettings):
     )
 
     discord_token: SecretStr | None = Field(
-        default=None, description="The bot's token from Discord's developer portal."
+        default=None, description=N_("The bot's token from Discord's developer portal.")
     )
     study_bot_data: Path = Field(
-        default=Path("data"), description="Folder of the database and everything else kept."
+        default=Path("data"), description=N_("Folder of the database and everything else kept.")
     )
     study_bot_log_format: Literal["text", "json"] = Field(
-        default="text", description="How log lines are written."
+        default="text", description=N_("How log lines are written.")
     )
     study_bot_log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        default="INFO", description="The least important log line that is written."
+        default="INFO", description=N_("The least important log line that is written.")
     )
     study_bot_locale: Literal["auto", "en", "ja"] = Field(
         default="auto",
-        description="Language of shared posts in guilds that chose none; auto: the guild's own.",
+        description=N_(
+            "Language of shared posts in guilds that chose none; auto: the guild's own."
+        ),
     )
     study_bot_time_zone: str = Field(
         default="auto",
-        description="Time zone (tz database name) of guilds that chose none; "
-        "auto: Asia/Tokyo where the guild is Japanese, else UTC.",
+        description=N_(
+            "Time zone (tz database name) of guilds that chose none; "
+            "auto: Asia/Tokyo where the guild is Japanese, else UTC."
+        ),
     )
     study_bot_open_questions: int = Field(
-        default=5, ge=1, le=100, description="Open questions a person may have at once."
+        default=5, ge=1, le=100, description=N_("Open questions a person may have at once.")
     )
     study_bot_question_pace_seconds: int = Field(
-        default=20, ge=0, le=3600, description="Least seconds between two messages with questions."
+        default=20,
+        ge=0,
+        le=3600,
+        description=N_("Least seconds between two messages with questions."),
     )
     study_bot_anonymous: bool = Field(
-        default=True, description="Whether questions may be asked anonymously (after approval)."
+        default=True, description=N_("Whether questions may be asked anonymously (after approval).")
     )
     study_bot_anonymous_open: int = Field(
-        default=2, ge=1, le=100, description="Open anonymous questions a person may have at once."
+        default=2,
+        ge=1,
+        le=100,
+        description=N_("Open anonymous questions a person may have at once."),
     )
     study_bot_late_hours: int = Field(
         default=48,
         ge=0,
         le=720,
-        description="Hours after a session in which questions still count.",
+        description=N_("Hours after a session in which questions still count."),
     )
     study_bot_quiet_ask_minutes: Minutes = Field(
-        default=30, description="Quiet minutes after which the bot asks whether a session is over."
+        default=30,
+        description=N_("Quiet minutes after which the bot asks whether a session is over."),
     )
     study_bot_quiet_end_minutes: Minutes = Field(
-        default=60, description="Quiet minutes after which a session ends by itself."
+        default=60, description=N_("Quiet minutes after which a session ends by itself.")
     )
     study_bot_session_hours: int = Field(
-        default=5, ge=1, le=48, description="Hours after which a session ends whatever happens."
+        default=5, ge=1, le=48, description=N_("Hours after which a session ends whatever happens.")
     )
     study_bot_names_in_exports: Literal["shown", "hidden"] = Field(
-        default="shown", description="Whether exports name who asked and who answered."
+        default="shown", description=N_("Whether exports name who asked and who answered.")
     )
     study_bot_forget_askers_days: int = Field(
-        default=180, ge=1, description="Days after a session when askers' ids are forgotten."
+        default=180, ge=1, description=N_("Days after a session when askers' ids are forgotten.")
     )
     study_bot_audit_days: int = Field(
-        default=90, ge=1, description="Days for which the record of who did what keeps names."
+        default=90, ge=1, description=N_("Days for which the record of who did what keeps names.")
     )
     study_bot_api_base: str | None = Field(
         default=None,
-        description="Another server to speak to instead of Discord; loopback only (playground).",
+        description=N_(
+            "Another server to speak to instead of Discord; loopback only (playground)."
+        ),
     )
     study_bot_gateway: str | None = Field(
-        default=None, description="The gateway that belongs to STUDY_BOT_API_BASE; loopback only."
+        default=None,
+        description=N_("The gateway that belongs to STUDY_BOT_API_BASE; loopback only."),
     )
     study_bot_cdn: str | None = Field(
-        default=None, description="The file server that belongs to it; loopback only."
+        default=None, description=N_("The file server that belongs to it; loopback only.")
     )
 
     @field_validator("study_bot_time_zone")

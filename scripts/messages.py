@@ -1,9 +1,9 @@
 """Keep the Japanese catalogue in step with the code.
 
-    messages.py update    collect every marked message into ja.po, drop what is gone
-    messages.py missing   list what has no Japanese yet; exit status 1 if any
-    messages.py set       read {"English id": "Japanese"} as JSON from standard input
-                          (a list of one string for plural messages)
+messages.py update    collect every marked message into ja.po, drop what is gone
+messages.py missing   list what has no Japanese yet; exit status 1 if any
+messages.py set       read {"English id": "Japanese"} as JSON from standard input
+                      (a list of one string for plural messages)
 """
 
 import fcntl
@@ -44,8 +44,16 @@ def read() -> Catalog:
 def write(catalogue: Catalog) -> None:
     """Write ja.po without dates or line numbers, so that it changes only when words do."""
     with PO.open("wb") as file:
-        pofile.write_po(file, catalogue, width=100, omit_header=False, no_location=False,
-                        include_lineno=False, sort_output=True, ignore_obsolete=True)
+        pofile.write_po(
+            file,
+            catalogue,
+            width=100,
+            omit_header=False,
+            no_location=False,
+            include_lineno=False,
+            sort_output=True,
+            ignore_obsolete=True,
+        )
     lines = PO.read_text(encoding="utf-8").splitlines(keepends=True)
     volatile = ('"POT-Creation-Date', '"PO-Revision-Date', '"Generated-By')
     PO.write_text("".join(x for x in lines if not x.startswith(volatile)), encoding="utf-8")
@@ -98,8 +106,11 @@ def main() -> int:
                     unknown.append(message)
                     continue
                 many = isinstance(entry.id, (list, tuple))
-                entry.string = tuple([japanese] if isinstance(japanese, str) else japanese) \
-                    if many else japanese
+                entry.string = (
+                    tuple([japanese] if isinstance(japanese, str) else japanese)
+                    if many
+                    else japanese
+                )
             for message in unknown:
                 print("not in the code:", message, file=sys.stderr)
         write(catalogue)

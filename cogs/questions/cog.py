@@ -4,7 +4,7 @@ import discord
 from discord import app_commands, ui
 from discord.ext import commands
 
-from bot.errors import NotAllowed
+from bot.errors import N_, NotAllowed
 from bot.localization import Words
 from bot.questions import STATE_NAMES, UNFINISHED, Page, Question, State
 from bot.sessions import NoSession, Session
@@ -335,6 +335,12 @@ async def add_as_question(interaction: Interaction, message: discord.Message) ->
         await partial.add_reaction(TAKEN)
     except discord.HTTPException:
         return  # The question is taken all the same; the board shows it.
+
+
+# Discord shows no description of a message menu; the documentation does.
+MENU_DESCRIPTIONS = {
+    "Add as question": N_("Take a message without the prefix as a question"),
+}
 
 
 def message_menus() -> list[app_commands.ContextMenu]:
