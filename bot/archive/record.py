@@ -1,0 +1,82 @@
+"""What an export knows of a session: plain values, in the shape people read them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+# Waiting for approval or taken back: nobody else ever saw these, or should any more.
+_UNSEEN = ("pending", "withdrawn")
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRecord:
+    """One answer; a supplement is an attendee's."""
+
+    body: str
+    author_name: str | None
+    is_supplement: bool
+    answered_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRecord:
+    """One question; `merged_into` is the number of the one it became part of."""
+
+    number: int
+    body: str
+    asker_name: str | None
+    state: str
+    is_joke: bool
+    is_anonymous: bool
+    votes: int
+    asked_at: datetime
+    closed_at: datetime | None
+    merged_into: int | None
+    jump_url: str | None
+    attachments: tuple[str, ...]
+    answers: tuple[AnswerRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """One session, its questions in the order they were asked."""
+
+    title: str
+    speaker_name: str | None
+    slides_url: str | None
+    started_at: datetime
+    ended_at: datetime | None
+    time_zone: str
+    questions: tuple[QuestionRecord, ...]
+
+    def seen(self, *, include_jokes: bool) -> tuple[QuestionRecord, ...]:
+        """Return the questions that everybody may see; what was merged goes with its target."""
+        by_number = {question.number: question for question in self.questions}
+        return tuple(
+            question
+            for question in self.questions
+            if _is_seen(question) and (include_jokes or not _is_joke(question, by_number))
+        )
+
+
+def target_of(
+    question: QuestionRecord, by_number: Mapping[int, QuestionRecord]
+) -> QuestionRecord | None:
+    """Follow a merged question to the one that stands for it; None where there is none."""
+    passed = {question.number}
+    found = question
+    while found.state == "merged" and found.merged_into in by_number:
+        found = by_number[found.merged_into]
+        if found.number in passed:
+            return None
+        passed.add(found.number)
+    return found if found is not question and found.state != "merged" else None
+
+
+def _is_seen(question: QuestionRecord) -> bool:
+    return question.state not in _UNSEEN
+
+
+def _is_joke(question: QuestionRecord, by_number: Mapping[int, QuestionRecord]) -> bool:
+    target = target_of(question, by_number)
+    return question.is_joke or (target is not None and target.is_joke)
