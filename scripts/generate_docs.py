@@ -110,7 +110,7 @@ def description(command: Command, _: Words) -> str:
 def reference(found: list[Command], locale: str) -> str:
     """Write the command reference."""
     _ = words(locale)
-    command_head, what, option_head, meaning, required = HEADINGS[locale]
+    _command, _what, option_head, meaning, required = HEADINGS[locale]
     lines = [f"# {TITLES[locale]}", "", NOTES[locale], ""]
     for role, title in ROLES.items():
         lines += [f"## {title[locale]}", ""]
@@ -126,8 +126,6 @@ def reference(found: list[Command], locale: str) -> str:
                     text = _(str(option._Parameter__parent.description))
                     lines.append(f"| `{option.display_name}`{mark} | {text} |")
                 lines.append("")
-    assert command_head
-    assert what
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -183,7 +181,7 @@ def documents() -> dict[Path, str]:
         note = (
             "Settings come from the environment or from `.env`; a bad value names its key."
             if locale == "en"
-            else "設定は環境変数または `.env` から読み込みます。誤った値があれば、名前を挙げて知らせます。"
+            else "設定は環境変数または `.env` から読み込みます。誤った値は名前を挙げて知らせます。"
         )
         result[ROOT / "docs" / f"configuration{suffix}.md"] = (
             f"{title}\n\n{note}\n\n{settings_table(locale)}\n"
