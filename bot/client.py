@@ -57,22 +57,6 @@ def intents() -> discord.Intents:
     return wanted
 
 
-# What the invite link asks for, each with its use; the README lists them.
-PERMISSIONS = discord.Permissions(
-    view_channel=True,
-    send_messages=True,
-    send_messages_in_threads=True,
-    create_public_threads=True,
-    manage_messages=True,
-    pin_messages=True,
-    embed_links=True,
-    attach_files=True,
-    read_message_history=True,
-    add_reactions=True,
-    view_audit_log=True,
-)
-
-
 class Translator(app_commands.Translator):
     """Gives Discord the Japanese of names and descriptions."""
 

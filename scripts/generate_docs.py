@@ -5,6 +5,7 @@ python -m scripts.generate_docs --check   exit status 1 where a file is out of d
 """
 
 import asyncio
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from bot.app import build
 from bot.localization import Words, words
 from bot.settings import Settings
+from cogs.permissions import PERMISSION_NAMES, PERMISSIONS, spoken
 from cogs.questions.cog import MENU_DESCRIPTIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -165,7 +167,8 @@ def replaced(text: str, marker: str, content: str) -> str:
     _old, found, after = rest.partition(end)
     if not found:
         raise SystemExit(f"a README lacks {begin} … {end}")
-    return f"{before}{begin}\n{content}\n{end}{after}"
+    gap = "\n" if "\n" in content else ""
+    return f"{before}{begin}{gap}{content}{gap}{end}{after}"
 
 
 def documents() -> dict[Path, str]:
@@ -188,6 +191,8 @@ def documents() -> dict[Path, str]:
         )
         readme = ROOT / f"README{suffix}.md"
         text = readme.read_text(encoding="utf-8")
+        text = replaced(text, "permissions", spoken(PERMISSION_NAMES, words(locale)))
+        text = re.sub(r"permissions=\w+", f"permissions={PERMISSIONS.value}", text)
         text = replaced(text, "commands", short_table(found, locale))
         result[readme] = replaced(text, "settings", settings_table(locale))
     return result
