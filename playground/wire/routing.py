@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from simcord.backend import errors
 from simcord.http import RequestContext, router
 
 from playground.wire.intents import Portal
@@ -39,6 +41,7 @@ class Call(RequestContext):
         )
 
 
+_FOLLOW_UP = re.compile(r"/webhooks/(\d+)/([^/]+)")
 _HANDLERS: list[tuple[str, list[str], Handler]] = []
 
 
@@ -53,13 +56,28 @@ def route(method: str, template: str) -> Callable[[Handler], Handler]:
 
 
 def answer(call: Call) -> Any:
-    """Answer a request by a handler of this module, else by SimCord's."""
+    """Answer a request by a handler registered here, else by SimCord's.
+
+    Raises:
+        BackendError: Discord's refusal.
+    """
+    _check_token(call)
     segments = call.path.strip("/").split("/")
     for method, template, handler in _HANDLERS:
         if method == call.method and (args := _match(template, segments)) is not None:
             call.args = args
             return handler(call)
     return call.delegate()
+
+
+def _check_token(call: Call) -> None:
+    """Refuse an interaction's token that has run out, in Discord's words rather than SimCord's."""
+    match = _FOLLOW_UP.match(call.path)
+    if match is None or int(match[1]) != call.world.application_id:
+        return
+    record = call.world.interactions.get(call.world.interaction_tokens.get(match[2], 0))
+    if record is None or call.world.now_iso() >= (record.expires_at or ""):
+        raise errors.BackendError(401, 50027, "Invalid Webhook Token")
 
 
 def _match(template: list[str], segments: list[str]) -> dict[str, str] | None:

@@ -191,14 +191,25 @@ async def test_an_interaction_nobody_answers_fails_after_three_seconds(stage: St
     bot = Bot(discord.Intents.default())
 
     @bot.tree.command(description="…")
-    async def silent(_interaction: discord.Interaction) -> None:
+    async def silent(_interaction: discord.Interaction, word: str) -> None:
         return
+
+    @silent.autocomplete("word")
+    async def stuck(
+        _interaction: discord.Interaction, _current: str
+    ) -> list[app_commands.Choice[str]]:
+        await asyncio.sleep(60)
+        return []
 
     async with stage.bot(bot=bot):
         await bot.tree.sync()
         await stage.page.watch(stage.alice, stage.guild)
         started = asyncio.get_running_loop().time()
-        record = await stage.page.slash(stage.alice, stage.channel, "silent")
+        record, choices = await asyncio.gather(
+            stage.page.slash(stage.alice, stage.channel, "silent", word="x"),
+            stage.page.autocomplete(stage.alice, stage.channel, "silent", "word", ""),
+        )
+        assert choices == []
         assert 2.9 < asyncio.get_running_loop().time() - started < 4
         assert (record["state"], bool(record["error"])) == ("failed", True)
         await stage.page.event("INTERACTION", lambda told: told["state"] == "failed")
@@ -271,3 +282,47 @@ async def test_a_nonce_is_taken_once(stage: Stage) -> None:
             assert answer["nonce"] == "n1"
         found = await stage.page.history(stage.alice, stage.channel)
         assert [message["content"] for message in found] == ["once"]
+
+
+async def test_direct_messages(stage: Stage) -> None:
+    async with stage.bot() as bot:
+        await stage.page.watch(stage.alice, stage.guild)
+        user = await bot.fetch_user(int(stage.alice))
+        await user.send("missed questions")
+        told = await stage.page.event("MESSAGE_CREATE")
+        assert "guild_id" not in told
+        opened = await stage.page.event("CHANNEL_CREATE")
+        assert (opened["type"], opened["id"]) == (1, told["channel_id"])
+        await stage.page.send(stage.alice, opened["id"], "thanks")
+        await until(lambda: bot.contents == ["thanks"])
+        seen = await stage.page.watch(stage.alice, stage.guild)
+        assert [channel["type"] for channel in seen["channels"]] == [0, 1]
+        with pytest.raises(Refused) as refused:
+            await stage.page.history(stage.bob, opened["id"])
+        assert refused.value.code == 50001
+
+
+async def test_a_token_that_ran_out(stage: Stage) -> None:
+    bot = Bot(discord.Intents.default())
+    kept: list[discord.Interaction] = []
+
+    @bot.tree.command(description="…")
+    async def later(interaction: discord.Interaction) -> None:
+        kept.append(interaction)
+        await interaction.response.defer()
+
+    async with stage.bot(bot=bot):
+        await bot.tree.sync()
+        asked = await stage.page.slash(stage.alice, stage.channel, "later", wait=False)
+        await until(lambda: kept)
+
+        async def deferred() -> bool:
+            return (await stage.page.interaction(asked["interaction"]))["state"] == "deferred"
+
+        await until(deferred)
+        record = stage.inside.door._world.interactions[int(asked["interaction"])]
+        record.expires_at = record.initial_response_deadline = "2020-01-01T00:00:00+00:00"
+        with pytest.raises(discord.HTTPException) as raised:
+            await kept[0].edit_original_response(content="too late")
+        assert (raised.value.status, raised.value.code) == (401, 50027)
+        assert (await stage.page.interaction(asked["interaction"]))["state"] == "failed"
