@@ -12,7 +12,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from pathlib import Path
 from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
@@ -23,6 +23,9 @@ from bot.errors import N_, OperatorError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class DatabaseUnusable(OperatorError):
@@ -200,11 +203,17 @@ def _in_transaction(
     connection.execute("BEGIN IMMEDIATE")
     try:
         result = work(transaction, *args, **kwargs)
+        connection.execute("COMMIT")
     except BaseException:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
-    connection.execute("COMMIT")
     return result, transaction.committed
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    # SQLite ends a transaction itself on some errors (a full disk, say), on others it stays.
+    if connection.in_transaction:
+        connection.execute("ROLLBACK")
 
 
 def _in_snapshot(
@@ -217,7 +226,7 @@ def _in_snapshot(
     try:
         return work(connection, *args, **kwargs)
     finally:
-        connection.execute("ROLLBACK")
+        _roll_back(connection)
 
 
 def load_migrations() -> list[Migration]:
@@ -243,15 +252,7 @@ def _check(path: Path, known: list[Migration]) -> None:
         with contextlib.closing(
             sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         ) as connection:
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            newest = known[-1].version if known else 0
-            if version > newest:
-                raise DatabaseUnusable(
-                    path=path,
-                    problem=f"it was written by a newer version of this program "
-                    f"(its format {version}, known here {newest})",
-                    advice="Install that version again, or restore a backup.",
-                )
+            _known_version(connection, path, known)
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
             if verdict != "ok":
                 raise DatabaseUnusable(
@@ -267,6 +268,37 @@ def _check(path: Path, known: list[Migration]) -> None:
             problem="it is read-only for this user",
             advice="Give the user that runs the bot the right to write the file and its folder.",
         )
+
+
+def _known_version(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> int:
+    """Return the format of a database; it must be one of ours that this program knows."""
+    version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+    tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema")}
+    if tables and "migrations" not in tables:
+        raise DatabaseUnusable(
+            path=path,
+            problem="it belongs to another program",
+            advice="Choose another folder with STUDY_BOT_DATA.",
+        )
+    newest = known[-1].version if known else 0
+    if version > newest:
+        raise DatabaseUnusable(
+            path=path,
+            problem=f"it was written by a newer version of this program "
+            f"(its format {version}, known here {newest})",
+            advice="Install that version again, or restore a backup.",
+        )
+    digests: dict[int, str] = {}
+    if tables:
+        digests = dict(connection.execute("SELECT version, digest FROM migrations").fetchall())
+    for migration in known:
+        if migration.version <= version and digests.get(migration.version) != migration.digest:
+            raise DatabaseUnusable(
+                path=path,
+                problem=f"its migration {migration.name} is not the one of this program",
+                advice="Install the version that made it, or restore a backup.",
+            )
+    return version
 
 
 def _writable(path: Path) -> bool:
@@ -290,48 +322,55 @@ def _unusable(path: Path, error: Exception) -> DatabaseUnusable:
 def _prepare(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
+    # What is erased is overwritten, not only unlinked.
+    connection.execute("PRAGMA secure_delete = ON")
     migrate(connection, path, known)
 
 
 def migrate(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> list[str]:
     """Apply what is missing, each file and its record in one transaction; return their names."""
     applied: list[str] = []
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version:
-        digests = dict(connection.execute("SELECT version, digest FROM migrations").fetchall())
-        for migration in known:
-            if migration.version <= version and digests.get(migration.version) != migration.digest:
-                raise DatabaseUnusable(
-                    path=path,
-                    problem=f"its migration {migration.name} is not the one of this program",
-                    advice="Install the version that made it, or restore a backup.",
-                )
+    version = _known_version(connection, path, known)
     for migration in known:
         if migration.version <= version:
             continue
+        # Making a table anew drops the old one; that must not delete what refers to it.
+        connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for statement in migration.statements():
-                connection.execute(statement)
-            connection.execute(
-                "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY,"
-                " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
-            )
-            connection.execute(
-                "INSERT INTO migrations VALUES (?, ?, ?, ?)",
-                (migration.version, migration.name, migration.digest, to_micros(utc_now())),
-            )
-            connection.execute(f"PRAGMA user_version = {migration.version:d}")
+            # Another process may have been here while this one waited for its turn.
+            if connection.execute("PRAGMA user_version").fetchone()[0] < migration.version:
+                _apply(connection, migration)
+                applied.append(migration.name)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            _roll_back(connection)
             raise
-        connection.execute("COMMIT")
-        applied.append(migration.name)
+        finally:
+            connection.execute("PRAGMA foreign_keys = ON")
     return applied
+
+
+def _apply(connection: sqlite3.Connection, migration: Migration) -> None:
+    for statement in migration.statements():
+        connection.execute(statement)
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations (version INTEGER PRIMARY KEY,"
+        " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at INTEGER NOT NULL) STRICT"
+    )
+    connection.execute(
+        "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+        (migration.version, migration.name, migration.digest, to_micros(utc_now())),
+    )
+    connection.execute(f"PRAGMA user_version = {migration.version:d}")
+    if connection.execute("PRAGMA foreign_key_check").fetchone():
+        raise sqlite3.IntegrityError(f"{migration.name} leaves references to nothing")
 
 
 def backup(source: Path, target: Path) -> None:
     """Copy `source` to `target` through SQLite's backup API; `target` appears whole or not."""
+    if target.exists() and target.samefile(source):
+        raise FileExistsError(f"{target} is the database itself")
     unfinished = target.with_name(f".{target.name}.unfinished")
     unfinished.unlink(missing_ok=True)
     try:
@@ -341,7 +380,9 @@ def backup(source: Path, target: Path) -> None:
             ) as original,
             contextlib.closing(sqlite3.connect(unfinished)) as copy,
         ):
-            original.backup(copy, pages=1024, sleep=0.001)
+            # In one go: in steps, SQLite begins anew after every write in between. Reading
+            # holds up no writer (WAL).
+            original.backup(copy)
         unfinished.replace(target)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -369,12 +410,13 @@ def utc_now() -> datetime:
 
 def to_micros(moment: datetime) -> int:
     """Store an aware time as microseconds since 1970."""
-    return int(moment.timestamp() * 1_000_000)
+    # In whole numbers: a float would lose a microsecond on every other round trip.
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def from_micros(micros: int) -> datetime:
     """Read back what `to_micros` stored."""
-    return datetime.fromtimestamp(micros / 1_000_000, UTC)
+    return _EPOCH + micros * _MICROSECOND
 
 
 def from_micros_or_none(micros: int | None) -> datetime | None:

@@ -1,9 +1,11 @@
 """A talk's life: started, edited, quiet, ended."""
 
+import contextlib
 import re
 import sqlite3
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bot.database import Transaction
@@ -180,18 +182,15 @@ class SessionService:
         lead = guild.roles_of(by) & {Role.SPEAKER, Role.MODERATOR}
         if guild.speaker_role_id is not None and not lead:
             raise StaffOnly
-        before = self._by_channel.get(new.channel_id)
-        if replace and before is not None and before.is_open:
-            self.require_lead(by, before)
         at = self._timeline.clock()
 
-        def work(tx: Transaction) -> tuple[Session, Session | None]:
-            ended: Session | None = None
+        def work(tx: Transaction) -> Session:
             open_one = store.open_in(tx, new.channel_id)
             if open_one is not None:
                 if not replace:
                     raise SessionAlreadyOpen(open_one)
-                ended = self._end(tx, open_one, at, by.id, "replaced")
+                self.require_lead(by, open_one)
+                self._end(tx, open_one, at, by.id, "replaced")
             saw_person(tx, new.guild_id, by.id, by.name)
             if new.speaker_id is not None and new.speaker_name:
                 saw_person(tx, new.guild_id, new.speaker_id, new.speaker_name)
@@ -203,13 +202,9 @@ class SessionService:
             if guild.staff_channel_id is not None:
                 put_live_message(tx, PANEL, session.id, session.guild_id, guild.staff_channel_id)
             self._timeline.append(tx, _event(STARTED, session, by.id), at)
-            return session, ended
+            return self._keep(tx, session)
 
-        session, ended = await self._database.write(work)
-        if ended is not None:
-            self._remember(ended)
-        self._remember(session)
-        return session
+        return await self._database.write(work)
 
     async def edit(self, session: Session, by: Person, edit: SessionEdit) -> Session:
         """Change title, speaker, slides or moderation.
@@ -234,11 +229,9 @@ class SessionService:
             changed = store.update(tx, session.id, values)
             data = {"changed": sorted(values)}
             self._timeline.append(tx, _event(EDITED, changed, by.id, data))
-            return changed
+            return self._keep(tx, changed)
 
-        changed = await self._database.write(work)
-        self._remember(changed)
-        return changed
+        return await self._database.write(work)
 
     async def end(self, session: Session, by: Person) -> Session:
         """End a session.
@@ -255,15 +248,13 @@ class SessionService:
         self.require_lead(by, session)
         at = self._timeline.clock()
 
-        def work(tx: Transaction) -> Session:
-            current = store.get(tx, session.id, session.guild_id)
-            if current is None or not current.is_open:
-                raise SessionEnded
+        def work(tx: Transaction) -> None:
+            self._still_open(tx, session)
             changed = store.update(tx, session.id, {"active_at": at, "asked_at": None})
             self._timeline.append(tx, _event(CONTINUED, changed, by.id), at)
-            return changed
+            self._keep(tx, changed)
 
-        self._remember(await self._database.write(work))
+        await self._database.write(work)
 
     async def opened_follow_up(self, session: Session, thread_id: int) -> Session:
         """Note the thread for late questions."""
@@ -273,34 +264,41 @@ class SessionService:
             self._timeline.append(
                 tx, _event(FOLLOW_UP_OPENED, changed, None, {"thread_id": thread_id})
             )
-            return changed
+            return self._keep(tx, changed)
 
-        changed = await self._database.write(work)
-        self._remember(changed)
-        return changed
+        return await self._database.write(work)
 
     async def channel_gone(self, channel_id: int) -> None:
-        """End what was open in a channel that was deleted."""
+        """End what was open in a channel, or late in a thread, that was deleted."""
         session = self._by_channel.get(channel_id)
         if session is None:
             return
-        if session.is_open and session.channel_id == channel_id:
-            await self._finish(session, None, "channel_gone")
-        self._by_channel.pop(channel_id, None)
+        if session.is_open:
+            with contextlib.suppress(SessionEnded):
+                await self._finish(session, None, "channel_gone")
+        else:
+            await self._no_more_late(session)
 
     async def guild_gone(self, guild_id: int) -> None:
-        """End what was open in a guild that removed the bot."""
-        for session in self.open_sessions(guild_id):
-            await self._finish(session, None, "guild_gone")
-        for channel_id, session in list(self._by_channel.items()):
-            if session.guild_id == guild_id:
-                del self._by_channel[channel_id]
+        """End what was open or late in a guild that removed the bot."""
+        for session in self.taking_questions():
+            if session.guild_id != guild_id:
+                continue
+            if session.is_open:
+                with contextlib.suppress(SessionEnded):
+                    await self._finish(session, None, "guild_gone")
+            else:
+                await self._no_more_late(session)
 
     def touch(self, session: Session, channel_id: int, message_id: int, at: datetime) -> None:
         """Note that a channel was read up to a message; written by `flush`, seconds later.
 
         A crash in between only means that a few messages are read twice.
         """
+        # History is read while new messages come in: an older one moves nothing back.
+        known = self._marks.get(channel_id)
+        if known is not None and known[0] == session.id:
+            message_id, at = max(message_id, known[1]), max(at, known[2])
         self._marks[channel_id] = (session.id, message_id, at)
 
     async def flush(self) -> None:
@@ -328,12 +326,20 @@ class SessionService:
                 continue
             rules = self._guilds.get(session.guild_id).rules
             quiet = now - session.active_at
-            if now - session.started_at > rules.session_length:
-                await self._finish(session, None, "too_long")
-            elif quiet > rules.quiet_end:
-                await self._finish(session, None, "quiet")
-            elif quiet > rules.quiet_ask and session.asked_at is None:
-                await self._ask(session, now)
+            # Nobody is cut off unasked, not even when the bot was away for all of the quiet.
+            time_to_say_no = rules.quiet_end - rules.quiet_ask
+            # Somebody may end it at the same moment.
+            with contextlib.suppress(SessionEnded):
+                if now - session.started_at > rules.session_length:
+                    await self._finish(session, None, "too_long")
+                elif quiet > rules.quiet_ask and session.asked_at is None:
+                    await self._ask(session, now)
+                elif (
+                    quiet > rules.quiet_end
+                    and session.asked_at is not None
+                    and now - session.asked_at >= time_to_say_no
+                ):
+                    await self._finish(session, None, "quiet")
         for channel_id, session in list(self._by_channel.items()):
             over = session.late_until is not None and session.late_until <= now
             if not session.is_open and over:
@@ -349,25 +355,32 @@ class SessionService:
         await self._database.write(work)
 
     async def _ask(self, session: Session, now: datetime) -> None:
-        def work(tx: Transaction) -> Session:
+        def work(tx: Transaction) -> None:
+            self._still_open(tx, session)
             changed = store.update(tx, session.id, {"asked_at": now})
             self._timeline.append(tx, _event(QUIET, changed, None), now)
-            return changed
+            self._keep(tx, changed)
 
-        self._remember(await self._database.write(work))
+        await self._database.write(work)
 
     async def _finish(self, session: Session, by_id: int | None, reason: str) -> Session:
         at = self._timeline.clock()
 
         def work(tx: Transaction) -> Session:
-            current = store.get(tx, session.id, session.guild_id)
-            if current is None or not current.is_open:
-                raise SessionEnded
-            return self._end(tx, current, at, by_id, reason)
+            return self._end(tx, self._still_open(tx, session), at, by_id, reason)
 
-        ended = await self._database.write(work)
-        self._remember(ended)
-        return ended
+        return await self._database.write(work)
+
+    async def _no_more_late(self, session: Session) -> None:
+        now = self._timeline.clock()
+
+        def work(tx: Transaction) -> None:
+            changed = store.update(tx, session.id, {"late_until": now})
+            data = {"changed": ["late_until"]}
+            self._timeline.append(tx, _event(EDITED, changed, None, data), now)
+            self._keep(tx, changed)
+
+        await self._database.write(work)
 
     def _end(
         self, tx: Transaction, session: Session, at: datetime, by_id: int | None, reason: str
@@ -377,7 +390,23 @@ class SessionService:
             late = timedelta(0)
         ended = store.update(tx, session.id, {"ended_at": at, "late_until": at + late})
         self._timeline.append(tx, _event(ENDED, ended, by_id, {"reason": reason}), at)
-        return ended
+        return self._keep(tx, ended)
+
+    def _still_open(self, tx: Transaction, session: Session) -> Session:
+        """Read a session again.
+
+        Raises:
+            SessionEnded: it ended since it was read.
+        """
+        current = store.get(tx, session.id, session.guild_id)
+        if current is None or not current.is_open:
+            raise SessionEnded
+        return current
+
+    def _keep(self, tx: Transaction, session: Session) -> Session:
+        """Have the memory follow the row when (and only if) this is committed."""
+        tx.after_commit(partial(self._remember, session))
+        return session
 
     def _remember(self, session: Session) -> None:
         known = self._by_channel.get(session.channel_id)
@@ -387,9 +416,12 @@ class SessionService:
                 self._by_channel[session.channel_id] = session
             else:
                 self._by_channel.pop(session.channel_id, None)
-        takes_late = session.late_until is not None and session.late_until > self._timeline.clock()
-        if session.follow_up_id is not None and takes_late:
+        if session.follow_up_id is None:
+            return
+        if session.late_until is not None and session.late_until > self._timeline.clock():
             self._by_channel[session.follow_up_id] = session
+        elif (late := self._by_channel.get(session.follow_up_id)) and late.id == session.id:
+            del self._by_channel[session.follow_up_id]
 
 
 def _event(

@@ -7,7 +7,6 @@ crash repeats at most the delivery it interrupted; `Delivery.tried_at` tells the
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -80,8 +79,10 @@ class Dispatcher:
         """Deliver until cancelled."""
         database = self._timeline.database
         try:
-            self._cursor = self._saved_cursor = await database.read(store.cursor, _CURSOR)
-            for delivery in await database.read(store.pending):
+            # By way of the writer: what an interrupted run still had in flight is done by then.
+            self._cursor, left = await database.write(store.unfinished, _CURSOR)
+            self._saved_cursor = self._cursor
+            for delivery in left:
                 self._enqueue(delivery)
             while True:
                 while await self._pump():
@@ -110,11 +111,18 @@ class Dispatcher:
             self._saved_cursor = events[-1].id
         self._cursor = events[-1].id
         for event in events:
-            for listener in self._listeners:
-                listener(event)
+            self._tell_listeners(event)
         for delivery in wanted:
             self._enqueue(delivery)
         return len(events) == _BATCH
+
+    def _tell_listeners(self, event: Event) -> None:
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                # It may miss this one event; the others must not miss all that follow.
+                log.exception("listener failed", kind=event.kind, event_id=event.id)
 
     def _enqueue(self, delivery: Delivery) -> None:
         lane = (delivery.consumer, delivery.lane)
@@ -126,14 +134,20 @@ class Dispatcher:
 
     async def _work(self, lane: tuple[str, int]) -> None:
         queue = self._lanes[lane]
-        try:
-            while queue:
+        pause = _FIRST_PAUSE_SECONDS
+        while queue:
+            try:
                 await self._deliver(queue[0])
+            except Exception:
+                # The database failed under it. What was sent stays sent: say so next time.
+                log.exception("delivery could not be recorded", consumer=lane[0], again_in_s=pause)
+                queue[0] = replace(queue[0], tried_at=queue[0].tried_at or self._timeline.clock())
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+            else:
                 queue.popleft()
-        finally:
-            del self._workers[lane]
-            if not queue:
-                del self._lanes[lane]
+                pause = _FIRST_PAUSE_SECONDS
+        del self._workers[lane], self._lanes[lane]
 
     async def _deliver(self, delivery: Delivery) -> None:
         database = self._timeline.database
@@ -141,7 +155,8 @@ class Dispatcher:
         if consumer is None:
             return  # A consumer of another version: its row waits for that one.
         pause = _FIRST_PAUSE_SECONDS
-        since = delivery.tried_at or self._timeline.clock()
+        began = self._timeline.clock()
+        since = delivery.tried_at or began
         event_id, name = delivery.event.id, delivery.consumer
         result: int | None = None
         error: str | None = None
@@ -155,7 +170,8 @@ class Dispatcher:
                 log.warning("delivery impossible", consumer=name, event_id=event_id, why=error)
                 break
             except Exception as problem:
-                if self._timeline.clock() - since > _GIVE_UP_AFTER:
+                # Hours in which the bot was away don't count: nothing was tried in them.
+                if self._timeline.clock() - began > _GIVE_UP_AFTER:
                     error = repr(problem)
                     log.exception("delivery given up", consumer=name, event_id=event_id)
                     break
@@ -175,6 +191,8 @@ class Dispatcher:
         workers = list(self._workers.values())
         for worker in workers:
             worker.cancel()
-        for worker in workers:
-            with contextlib.suppress(asyncio.CancelledError):
-                await worker
+        # A worker that never began its first step leaves itself behind; what is queued is
+        # read from its rows again.
+        self._workers.clear()
+        self._lanes.clear()
+        await asyncio.gather(*workers, return_exceptions=True)

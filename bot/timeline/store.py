@@ -107,6 +107,11 @@ def cursor(connection: Reader, name: str) -> int:
     return row[0] if row else 0
 
 
+def unfinished(connection: Reader, name: str) -> tuple[int, list[Delivery]]:
+    """Return how far `name` has read and what is still to be delivered, at one moment."""
+    return cursor(connection, name), pending(connection)
+
+
 def plan(tx: Transaction, name: str, event_id: int, wanted: Iterable[tuple[int, str, int]]) -> None:
     """Record what has to be delivered (event, consumer, lane) and move the cursor behind it."""
     tx.executemany(
