@@ -127,12 +127,13 @@ class GuildService:
         if any(change.columns.get(column) == guild_id for column in store.ROLE_COLUMNS):
             raise EveryoneHasIt
         _check_zone(change.columns.get("time_zone"))
-        choices = _changed(self.choices(guild_id), change.choices)
-        rules = self._rules(choices)
-        if rules.quiet_end <= rules.quiet_ask:
-            raise QuietBounds
 
         def work(tx: Transaction) -> None:
+            # From the row, not from memory: two moderators may be at it.
+            choices = _changed(store.choices(tx, guild_id), change.choices)
+            rules = self._rules(choices)
+            if rules.quiet_end <= rules.quiet_ask:
+                raise QuietBounds
             store.put(tx, guild_id, change.columns, choices)
             self._timeline.append(
                 tx,

@@ -19,6 +19,14 @@ def all_guilds(connection: Reader) -> list[dict[str, Any]]:
     return [dict(row) for row in connection.execute("SELECT * FROM guilds")]
 
 
+def choices(connection: Reader, guild_id: int) -> dict[str, int]:
+    """Return what a guild chose itself, by name."""
+    row = connection.execute(
+        "SELECT choices FROM guilds WHERE guild_id = ?", (guild_id,)
+    ).fetchone()
+    return json.loads(row[0]) if row else {}
+
+
 def put(tx: Transaction, guild_id: int, changes: dict[str, Any], choices: dict[str, int]) -> None:
     """Write some columns and the choices of a guild."""
     tx.execute("INSERT OR IGNORE INTO guilds (guild_id) VALUES (?)", (guild_id,))
@@ -82,13 +90,14 @@ def forget_person(tx: Transaction, guild_id: int, user_id: int) -> None:
 
 
 def forget_unused_names(tx: Transaction) -> None:
-    """Drop names that no question, answer or session needs any more."""
-    tx.execute(
-        "DELETE FROM people WHERE muted_until IS NULL"
-        " AND NOT EXISTS (SELECT 1 FROM questions q WHERE q.guild_id = people.guild_id"
+    """Drop names that no question, answer or session needs any more; a mute stays."""
+    unused = (
+        "NOT EXISTS (SELECT 1 FROM questions q WHERE q.guild_id = people.guild_id"
         "  AND q.author_id = people.user_id)"
         " AND NOT EXISTS (SELECT 1 FROM answers a WHERE a.guild_id = people.guild_id"
         "  AND a.author_id = people.user_id)"
         " AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.guild_id = people.guild_id"
         "  AND (s.speaker_id = people.user_id OR s.started_by = people.user_id))"
     )
+    tx.execute(f"DELETE FROM people WHERE muted_until IS NULL AND {unused}")  # noqa: S608
+    tx.execute(f"UPDATE people SET name = '' WHERE name <> '' AND {unused}")  # noqa: S608
