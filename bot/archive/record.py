@@ -64,13 +64,13 @@ def target_of(
 ) -> QuestionRecord | None:
     """Follow a merged question to the one that stands for it; None where there is none."""
     passed = {question.number}
-    found = question
-    while found.state == "merged" and found.merged_into in by_number:
-        found = by_number[found.merged_into]
-        if found.number in passed:
+    found: QuestionRecord | None = question
+    while found and found.state == "merged":
+        found = by_number.get(found.merged_into or 0)
+        if found and found.number in passed:
             return None
-        passed.add(found.number)
-    return found if found is not question and found.state != "merged" else None
+        passed |= {found.number} if found else set()
+    return found if found is not question else None
 
 
 def _is_seen(question: QuestionRecord) -> bool:
