@@ -8,13 +8,14 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import aiohttp
 import discord
 import structlog
 
 from bot.database import fact, from_micros, put_fact, to_micros
 from bot.sessions import Session
-from cogs.kit import Services
-from cogs.questions.listener import VOTES, Listener, plain_emoji
+from cogs.kit import Services, is_passing
+from cogs.questions.listener import LATER, TAKEN, VOTES, Listener, carries, plain_emoji
 
 log = structlog.get_logger(__name__)
 
@@ -22,6 +23,11 @@ _ALIVE_AT = "alive_at"
 _MOST_MESSAGES = 10_000
 # Shorter pauses (a reconnect, a restart) need no summary unless something was taken.
 _WORTH_SAYING = timedelta(seconds=60)
+# A pause is noticed late: the bot notes every few seconds that it is here, and a connection
+# that died silently shows only when a heartbeat stays unanswered.
+_UNNOTICED = timedelta(minutes=3)
+_FIRST_RETRY_SECONDS = 1.0
+_LONGEST_RETRY_SECONDS = 60.0
 
 
 @dataclass(slots=True)
@@ -39,6 +45,12 @@ class CatchUp:
         self._services = services
         self._listener = listener
         self._lock = asyncio.Lock()
+        self._changed: set[int] = set()
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether something is being read up right now."""
+        return self._lock.locked()
 
     async def note_alive(self) -> None:
         """Note that the bot is here; a pause begins at the last such note."""
@@ -51,18 +63,39 @@ class CatchUp:
         return from_micros(int(noted)) if noted else None
 
     async def run(self, client: discord.Client, away_since: datetime | None) -> None:
-        """Read up on every session that takes questions, and say once what came of it."""
+        """Read up on every session that takes questions, and say once what came of it.
+
+        While Discord is in trouble, this goes on trying: what isn't read now is lost.
+        """
         async with self._lock:
             back = self._services.clock()
             for session in self._services.sessions.taking_questions():
-                if client.get_guild(session.guild_id) is None:
-                    continue
-                try:
-                    tally = await self._read(client, session, away_since)
-                except discord.HTTPException as error:
+                if client.get_guild(session.guild_id) is not None:
+                    tally = await self._read_surely(client, session, away_since)
+                    await self._note(session, away_since, back, tally)
+
+    async def _read_surely(
+        self, client: discord.Client, session: Session, away_since: datetime | None
+    ) -> Tally:
+        pause = _FIRST_RETRY_SECONDS
+        tally = Tally()
+        while True:
+            self._changed = self._listener.changed = set[int]()
+            try:
+                await self._read(client, session, away_since, tally)
+            except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+                if not is_passing(error):
                     log.warning("could not read up", session_id=session.id, error=str(error))
-                    continue
-                await self._note(session, away_since, back, tally)
+                    return tally
+                log.warning(
+                    "reading up failed", session_id=session.id, error=str(error), again_in_s=pause
+                )
+            else:
+                return tally
+            finally:
+                self._listener.changed = None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_RETRY_SECONDS)
 
     async def _note(
         self, session: Session, away_since: datetime | None, back: datetime, tally: Tally
@@ -76,10 +109,11 @@ class CatchUp:
         await self._services.sessions.note_return([(session, data)])
 
     async def _read(
-        self, client: discord.Client, session: Session, away_since: datetime | None
-    ) -> Tally:
-        tally = Tally()
-        known = await self._services.intake.messages_of(session)
+        self, client: discord.Client, session: Session, away_since: datetime | None, tally: Tally
+    ) -> None:
+        questions = await self._services.intake.messages_of(session)
+        known = questions | await self._services.answers.messages_of(session)
+        began = away_since - _UNNOTICED if away_since is not None else None
         seen: set[int] = set()
         complete: set[int] = set()
         for channel_id in self._places(client, session):
@@ -92,7 +126,8 @@ class CatchUp:
                     number += 1
                     seen.add(message.id)
                     if not message.author.bot:
-                        tally.taken += await self._take(message, session, known, away_since)
+                        asks = message.id in questions
+                        tally.taken += await self._take(message, session, asks, began)
             except (discord.NotFound, discord.Forbidden) as error:
                 log.warning("could not read up", channel_id=channel_id, error=str(error))
                 continue
@@ -104,44 +139,60 @@ class CatchUp:
             if channel_id in complete and message_id not in seen
         ]
         if gone:
-            tally.withdrawn = await self._services.intake.messages_deleted(gone)
+            tally.withdrawn += await self._services.intake.messages_deleted(gone)
             await self._services.answers.messages_deleted(gone)
-        return tally
 
     async def _take(
-        self,
-        message: discord.Message,
-        session: Session,
-        known: dict[int, int],
-        away_since: datetime | None,
+        self, message: discord.Message, session: Session, asks: bool, began: datetime | None
     ) -> int:
-        changed = message.edited_at is not None and (
-            away_since is None or message.edited_at >= away_since
-        )
-        fresh = message.id not in known
+        """Bring what is kept of a message in step; return how many questions were taken.
+
+        Messages from before the pause were decided on when they came: of those, only what
+        was changed since is looked at.
+        """
         self._services.sessions.touch(session, message.channel.id, message.id, message.created_at)
+        current = await self._fresh(message)
+        if current is None:
+            return 0
+        message = current
+        is_changed = message.edited_at is not None and (began is None or message.edited_at >= began)
+        is_new = not asks and (began is None or message.created_at >= began)
         number = 0
-        if fresh or changed:
-            in_gap = away_since is not None and message.created_at >= away_since
+        if is_changed or (is_new and not carries(message, LATER)):
             receipt = await self._listener.follow(
-                message, session, is_new=fresh, gap_began=away_since if in_gap else None
+                message, session, is_new=is_new and not is_changed, gap_began=began
             )
-            if fresh and receipt is not None:
+            if receipt is not None and not asks:
                 number = len(receipt.taken)
-        if message.id in known or number:
+        elif asks:
+            self._listener.mark(message, TAKEN)
+        if asks or number:
             await self._count_votes(message)
         return number
 
+    async def _fresh(self, message: discord.Message) -> discord.Message | None:
+        """Return a message from history as it is now; None when it was deleted meanwhile."""
+        while message.id in self._changed:
+            self._changed.discard(message.id)
+            try:
+                message = await message.channel.fetch_message(message.id)
+            except discord.NotFound:
+                return None
+        return message
+
     async def _count_votes(self, message: discord.Message) -> None:
         """Make the votes those that stand on the message now."""
-        found: dict[str, list[int]] = {emoji: [] for emoji in VOTES}
-        for reaction in message.reactions:
-            emoji = plain_emoji(reaction.emoji)
-            if emoji not in found:
-                continue
-            if reaction.count > int(reaction.me):
-                found[emoji] = [user.id async for user in reaction.users() if not user.bot]
-        await self._services.votes.set_reactions(message.id, found)
+        current: discord.Message | None = message
+        while current is not None:
+            found: dict[str, list[int]] = {emoji: [] for emoji in VOTES}
+            for reaction in current.reactions:
+                emoji = plain_emoji(reaction.emoji)
+                if emoji in found and reaction.count > int(reaction.me):
+                    found[emoji] = [user.id async for user in reaction.users() if not user.bot]
+            if message.id not in self._changed:
+                await self._services.votes.set_reactions(message.id, found)
+                return
+            current = await self._fresh(current)
 
     def _places(self, client: discord.Client, session: Session) -> list[int]:
         if not session.is_open:

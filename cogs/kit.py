@@ -127,6 +127,13 @@ def words_of_guild(services: Services, guild_id: int) -> Words:
     return words(services.guilds.get(guild_id).locale)
 
 
+def is_passing(error: Exception) -> bool:
+    """Say whether a request may well succeed later: no answer, too many, Discord in trouble."""
+    if isinstance(error, discord.HTTPException):
+        return error.status == 429 or error.status >= 500
+    return True
+
+
 async def tell(
     interaction: Interaction,
     text: str | None = None,

@@ -52,8 +52,9 @@ class LifeCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_resumed(self) -> None:
-        """Discord replays what was missed."""
-        self._away_since = None
+        """Discord replays what was missed, but not what is still being read up."""
+        if not self._catch_up.is_reading:
+            self._away_since = None
 
     @tasks.loop(seconds=_ALIVE_SECONDS)
     async def _alive(self) -> None:

@@ -128,6 +128,10 @@ class Answers:
 
         return await self._database.write(work)
 
+    async def messages_of(self, session: Session) -> dict[int, int]:
+        """Return the messages that gave the session's standing answers: message → channel."""
+        return await self._database.read(store.answer_messages_of_session, session.id)
+
     async def of(self, questions: Sequence[Question]) -> dict[int, list[Answer]]:
         """Return the answers of some questions, oldest first."""
         return await self._database.read(store.answers, [question.id for question in questions])

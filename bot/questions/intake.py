@@ -87,7 +87,11 @@ class Intake:
         room = len(fresh) if unlimited else self._room(tx, seen, guild, fresh)
         if fresh:
             saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
-        known = self._texts_since(tx, seen, gap_began) if gap_began else set[str]()
+        known = set[str]()
+        if gap_began is not None:
+            known = store.texts_since(
+                tx, seen.session.id, seen.author.id, gap_began, seen.message_id
+            )
         for index in fresh[:room]:
             if bodies[index] in known:
                 continue
@@ -118,22 +122,10 @@ class Intake:
         if not fresh:
             return 0
         pace = to_micros(seen.sent_at) - int(guild.rules.question_pace / timedelta(microseconds=1))
-        last = store.last_asked_at(
-            tx, seen.session.id, seen.author.id, but_message_id=seen.message_id
-        )
+        waiting, _, last = store.load_of(tx, seen.session, seen.author.id, seen.message_id)
         if last is not None and pace < last <= to_micros(seen.sent_at):
             return 0
-        waiting = len(store.unfinished_of(tx, seen.session.id, seen.author.id))
         return max(0, guild.rules.open_questions - waiting)
-
-    def _texts_since(self, tx: Transaction, seen: SeenMessage, since: datetime) -> set[str]:
-        return {
-            body
-            for _, asked_at, message_id, body in store.unfinished_of(
-                tx, seen.session.id, seen.author.id
-            )
-            if asked_at >= to_micros(since) and message_id != seen.message_id
-        }
 
     def _keep(
         self, tx: Transaction, question: Question, body: str, ordinal: int, seen: SeenMessage
@@ -330,13 +322,11 @@ class Intake:
         self, tx: Transaction, session: Session, by: Person, guild: Guild, *, anonymous: bool
     ) -> None:
         now = self._timeline.clock()
-        waiting = store.unfinished_of(tx, session.id, by.id)
-        if len(waiting) >= guild.rules.open_questions:
-            raise TooManyOpen(n=len(waiting))
-        hidden = sum(1 for is_anonymous, *_ in waiting if is_anonymous)
+        waiting, hidden, last = store.load_of(tx, session, by.id)
+        if waiting >= guild.rules.open_questions:
+            raise TooManyOpen(n=waiting)
         if anonymous and hidden >= guild.rules.anonymous_open:
             raise TooManyOpen(n=hidden)
-        last = store.last_asked_at(tx, session.id, by.id, but_message_id=None)
         if last is not None:
             passed = timedelta(microseconds=to_micros(now) - last)
             if timedelta(0) <= passed < guild.rules.question_pace:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
 from bot.questions.model import Answer, Question, SeenMessage, Source, State
+from bot.sessions import Session
 from bot.timeline import Event, event_of
 
 Reader = sqlite3.Connection | Transaction
@@ -90,8 +91,7 @@ def insert(
 
 
 def put_attachments(tx: Transaction, question_id: int, filenames: Sequence[str]) -> None:
-    """Replace the references to a question's attachments."""
-    tx.execute("DELETE FROM question_attachments WHERE question_id = ?", (question_id,))
+    """Keep the references to a new question's attachments."""
     if filenames:
         tx.executemany(
             "INSERT INTO question_attachments (question_id, filename) VALUES (?, ?)",
@@ -240,28 +240,28 @@ def of_author(
     return [question_of(row) for row in rows]
 
 
-def unfinished_of(
-    connection: Reader, session_id: int, author_id: int
-) -> list[tuple[bool, int, int | None, str]]:
-    """Return (anonymous, asked at in microseconds, message, text) of what a person has waiting."""
-    rows = connection.execute(
-        "SELECT anonymous, asked_at, message_id, body FROM questions WHERE session_id = ?"
-        " AND author_id = ? AND state IN ('pending', 'open', 'current')",
-        (session_id, author_id),
-    )
-    return [(bool(row[0]), row[1], row[2], row[3]) for row in rows]
+def load_of(
+    connection: Reader, session: Session, author_id: int, but_message_id: int | None = None
+) -> tuple[int, int, int | None]:
+    """Return a person's (waiting, anonymous ones among them, last asked at in microseconds).
 
-
-def last_asked_at(
-    connection: Reader, session_id: int, author_id: int, but_message_id: int | None
-) -> int | None:
-    """Return when a person last asked, by another message, in microseconds."""
+    Questions of the message `but_message_id` don't count as asked before. The guild is named
+    for its index: a session holds thousands of questions, a person in a guild few.
+    """
     row = connection.execute(
-        "SELECT max(asked_at) FROM questions WHERE session_id = ? AND author_id = ?"
-        " AND source <> 'staff' AND message_id IS NOT ?",
-        (session_id, author_id, but_message_id),
+        "SELECT count(*), coalesce(sum(anonymous), 0), (SELECT max(asked_at) FROM questions"
+        " WHERE guild_id = :guild AND session_id = :session AND author_id = :author"
+        " AND source <> 'staff' AND message_id IS NOT :message)"
+        " FROM questions WHERE guild_id = :guild AND session_id = :session"
+        " AND author_id = :author AND state IN ('pending', 'open', 'current')",
+        {
+            "guild": session.guild_id,
+            "session": session.id,
+            "author": author_id,
+            "message": but_message_id,
+        },
     ).fetchone()
-    return row[0]
+    return row[0], row[1], row[2]
 
 
 def vote(tx: Transaction, question_id: int, user_id: int, via: str, *, on: bool) -> None:
@@ -372,6 +372,31 @@ def answer_by_message(connection: Reader, message_id: int) -> Answer | None:
         "SELECT * FROM answers WHERE message_id = ? AND deleted_at IS NULL", (message_id,)
     ).fetchone()
     return answer_of(row) if row else None
+
+
+def answer_messages_of_session(connection: Reader, session_id: int) -> dict[int, int]:
+    """Return the messages that gave a session's answers: message → channel.
+
+    A reply stands in the channel of what it replies to.
+    """
+    rows = connection.execute(
+        "SELECT a.message_id, q.channel_id FROM answers a JOIN questions q ON q.id = a.question_id"
+        " WHERE q.session_id = ? AND a.message_id IS NOT NULL AND a.deleted_at IS NULL",
+        (session_id,),
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def texts_since(
+    connection: Reader, session_id: int, author_id: int, since: datetime, but_message_id: int
+) -> set[str]:
+    """Return what a person asked since then by other messages, and didn't take back."""
+    rows = connection.execute(
+        "SELECT body FROM questions WHERE session_id = ? AND author_id = ? AND asked_at >= ?"
+        " AND message_id IS NOT ? AND state <> 'withdrawn'",
+        (session_id, author_id, to_micros(since), but_message_id),
+    )
+    return {row[0] for row in rows}
 
 
 def rewrite_answer(tx: Transaction, answer_id: int, body: str) -> None:

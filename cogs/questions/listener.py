@@ -8,15 +8,19 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import aiohttp
 import discord
 import structlog
 from discord.ext import commands
 
 from bot.questions import Receipt, SeenMessage, parse_answer, parse_questions
 from bot.sessions import Session
-from cogs.kit import Services, channel_ids_of, person_of
+from cogs.kit import Services, channel_ids_of, is_passing, person_of
 
 log = structlog.get_logger(__name__)
+
+# After these discord.py has given up by itself already.
+_REACT_PAUSES = (1, 2, 4, 8, 16, 30)
 
 TAKEN, EMPTY, LATER, ANSWERED, SUPPLEMENT = "📝", "✏️", "⏳", "✅", "💬"
 VOTES = frozenset({"👍", TAKEN})
@@ -34,6 +38,9 @@ class Listener(commands.Cog):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._reactions: set[asyncio.Task[None]] = set()
+        # While history is being read: the messages people changed, so that what was read of
+        # them is out of date.
+        self.changed: set[int] | None = None
 
     async def cog_unload(self) -> None:
         """Let receipts that are on their way arrive."""
@@ -63,7 +70,9 @@ class Listener(commands.Cog):
     ) -> Receipt | None:
         """Bring what is kept of a message in step with it."""
         reply_to = message.reference.message_id if message.reference else None
-        if reply_to is not None and await self._follow_answer(message, session, reply_to):
+        if reply_to is not None and await self._follow_answer(
+            message, session, reply_to, is_new=is_new
+        ):
             return None
         bodies = tuple(parsed.body for parsed in parse_questions(message.content))
         if is_new and not bodies:
@@ -75,11 +84,15 @@ class Listener(commands.Cog):
         return receipt
 
     async def _follow_answer(
-        self, message: discord.Message, session: Session, reply_to: int
+        self, message: discord.Message, session: Session, reply_to: int, *, is_new: bool
     ) -> bool:
         parsed = parse_answer(message.content)
         if parsed is None:
-            return await self._services.answers.message_edited(session, message.id, None)
+            # Nothing is kept of a new message. It must not wait here: its deletion, told of
+            # in the same moment after a reconnect, would overtake it.
+            return not is_new and await self._services.answers.message_edited(
+                session, message.id, None
+            )
         receipt = await self._services.answers.reply(
             session,
             person_of(message.author),
@@ -91,21 +104,21 @@ class Listener(commands.Cog):
         )
         if receipt is None:
             return False
-        self.react(message, SUPPLEMENT if receipt.answer.supplement else ANSWERED)
+        self.mark(message, SUPPLEMENT if receipt.answer.supplement else ANSWERED)
         return True
 
     def _acknowledge(self, message: discord.Message, receipt: Receipt) -> None:
-        carried = {plain_emoji(r.emoji) for r in message.reactions if r.me}
-        wanted = [
-            emoji
-            for emoji, due in (
-                (TAKEN, bool(receipt.taken)),
-                (EMPTY, receipt.is_empty),
-                (LATER, receipt.is_over_limit),
-            )
-            if due and plain_emoji(emoji) not in carried
-        ]
-        for emoji in wanted:
+        for emoji, due in (
+            (TAKEN, bool(receipt.taken)),
+            (EMPTY, receipt.is_empty),
+            (LATER, receipt.is_over_limit),
+        ):
+            if due:
+                self.mark(message, emoji)
+
+    def mark(self, message: discord.Message, emoji: str) -> None:
+        """Add a reaction unless the message is known to carry it."""
+        if not carries(message, emoji):
             self.react(message, emoji)
 
     def react(self, message: discord.Message | discord.PartialMessage, emoji: str) -> None:
@@ -118,6 +131,7 @@ class Listener(commands.Cog):
     async def on_raw_message_edit(self, payload: discord.RawMessageUpdateEvent) -> None:
         """Follow an edit; link previews unfurling look like one and change nothing."""
         message = payload.message
+        self._note_changed(payload.message_id)
         if message.author.bot or payload.guild_id is None:
             return
         session = self._services.sessions.at(*self._place(payload.channel_id, payload.guild_id))
@@ -138,6 +152,7 @@ class Listener(commands.Cog):
     async def _deleted(
         self, message_ids: Sequence[int], channel_id: int, guild_id: int | None
     ) -> None:
+        self._note_changed(*message_ids)
         for message_id in message_ids:
             self._services.live.message_deleted(message_id)
         if self._services.sessions.at(*self._place(channel_id, guild_id)) is None:
@@ -159,6 +174,7 @@ class Listener(commands.Cog):
         emoji = plain_emoji(payload.emoji)
         if emoji not in VOTES and emoji not in ADD:
             return
+        self._note_changed(payload.message_id)
         place = self._place(payload.channel_id, payload.guild_id)
         session = self._services.sessions.at(*place)
         if session is None or payload.user_id == self._services.own_id():
@@ -210,8 +226,18 @@ class Listener(commands.Cog):
             except discord.HTTPException as error:
                 log.info("could not delete the pin's line", error=str(error))
 
+    def _note_changed(self, *message_ids: int) -> None:
+        if self.changed is not None:
+            self.changed.update(message_ids)
+
     def _place(self, channel_id: int, guild_id: int | None) -> tuple[int, int | None]:
         return channel_id, self._services.parent_of(guild_id, channel_id)
+
+
+def carries(message: discord.Message, emoji: str) -> bool:
+    """Say whether a message carried the bot's own reaction when it was read."""
+    plain = plain_emoji(emoji)
+    return any(one.me and plain_emoji(one.emoji) == plain for one in message.reactions)
 
 
 def seen_message(
@@ -231,9 +257,15 @@ def seen_message(
 
 
 async def _react(message: discord.Message | discord.PartialMessage, emoji: str) -> None:
-    try:
-        await message.add_reaction(emoji)
-    except discord.HTTPException as error:
-        # Deleted meanwhile, a missing permission, twenty reactions already: the question is
-        # taken all the same, and the board shows it.
-        log.info("could not react", emoji=emoji, error=str(error))
+    for pause in (*_REACT_PAUSES, None):
+        try:
+            await message.add_reaction(emoji)
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            # Deleted meanwhile, a missing permission, twenty reactions already: the question
+            # is taken all the same, and the board shows it.
+            if pause is None or not is_passing(error):
+                log.info("could not react", emoji=emoji, error=str(error))
+                return
+            await asyncio.sleep(pause)
+        else:
+            return

@@ -65,7 +65,6 @@ class Bot:
         """Start a process, and wait until it says that it is ready."""
         assert self.process is None
         self._is_ready = False
-        self.data.mkdir(parents=True, exist_ok=True)
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             *WARNINGS,
@@ -218,8 +217,7 @@ async def command(
     within_s: float = 30.0,
     **settings: str,
 ) -> tuple[int, str, str]:
-    """Run `study-bot …` to its end; return its status, output and errors."""
-    data.mkdir(parents=True, exist_ok=True)
+    """Run `study-bot …` to its end in a folder that exists; return status, output, errors."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *WARNINGS,

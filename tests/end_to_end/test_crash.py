@@ -1,0 +1,159 @@
+"""The bot's power is taken away in the middle of things, and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.end_to_end.driver import Json, Page, Playground, until
+from tests.end_to_end.process import Bot, running
+from tests.end_to_end.talk import TAKEN, Talk, make_talk, text_of
+from tests.end_to_end.trust import hold_against_description
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def bot(
+    playground: Playground, page: Page, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Bot]:
+    """A bot whose processes may end badly, but must not log errors."""
+    async with running(playground, tmp_path_factory.mktemp("bot")) as bot:
+        yield bot
+    assert not bot.troubles()
+
+
+async def own_posts(talk: Talk) -> list[Json]:
+    """Return the bot's messages in the channel that aren't live ones."""
+    live = {str(row["message_id"]) for row in talk.bot.rows("SELECT * FROM live_messages")}
+    found = await talk.page.history(talk.moderator, talk.channel, limit=100)
+    return [one for one in found if one["author"].get("bot") and one["id"] not in live]
+
+
+async def everything_is_marked(talk: Talk, *, within_s: float = 20.0) -> None:
+    """Wait until every living question's message carries the 📝."""
+
+    async def look() -> bool:
+        return all(
+            [
+                TAKEN in await talk.marks({"id": str(message_id), "channel_id": talk.channel})
+                for message_id in {row["message_id"] for row in talk.questions("open")}
+            ]
+        )
+
+    await until(look, within_s=within_s)
+
+
+async def test_a_burst_survives_the_loss_of_power(page: Page, bot: Bot):
+    talk = await make_talk(page, bot, attendees=10)
+    await talk.start()
+    people = itertools.cycle(talk.attendees)
+    sent: list[asyncio.Future[Json]] = []
+    authors: list[str] = []
+
+    def send(number: int) -> None:
+        authors.append(next(people))
+        sent.append(
+            page.post("send", as_=authors[-1], channel=talk.channel, content=f"Q. 質問{number}")
+        )
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    for number in range(75):
+        send(number)
+        if number == 55:
+            # From here on questions are taken, but the loss comes before they can be marked.
+            await page.fault("http", method="PUT", path="*/reactions/*", status=503, times=None)
+        await asyncio.sleep(max(0.0, began + number / 50 - loop.time()))
+    acknowledged = {
+        int(message["id"])
+        for message in await page.history(talk.moderator, talk.channel, limit=100)
+        if any(one["emoji"]["name"] == TAKEN for one in message.get("reactions", []))
+    }
+    await bot.kill()
+    await page.clear_faults()
+    kept = {row["message_id"] for row in talk.questions()}
+    assert acknowledged <= kept
+    for number in range(75, 150):
+        send(number)
+    messages = [await message for message in sent]
+    expected = {int(message["id"]): message["content"].removeprefix("Q. ") for message in messages}
+
+    # Taken before the loss, and changed, deleted, voted for since.
+    early = [message for message in messages if int(message["id"]) in kept]
+    changed, emptied, deleted, voted = early[0], early[1], early[2:4], early[4]
+    author = dict(zip((message["id"] for message in messages), authors, strict=True))
+    await page.edit(author[changed["id"]], talk.channel, changed["id"], "Q. 書き直した質問")
+    expected[int(changed["id"])] = "書き直した質問"
+    await page.edit(author[emptied["id"]], talk.channel, emptied["id"], "やっぱりなし")
+    for message in deleted:
+        await page.delete(author[message["id"]], talk.channel, message["id"])
+    for message in (emptied, *deleted):
+        del expected[int(message["id"])]
+    voters = [one for one in talk.attendees if one != author[voted["id"]]][:3]
+    for person in voters:
+        await page.react(person, talk.channel, voted["id"], "👍")
+    await page.react(author[voted["id"]], talk.channel, voted["id"], "👍")
+
+    # Written in the gap: a late prefix, a deletion, several in one, the same text twice.
+    someone = talk.attendees[0]
+    late = await talk.ask(someone, "停止中に書いた質問")
+    await page.edit(someone, talk.channel, late["id"], "Q. 停止中に書いた質問")
+    expected[int(late["id"])] = "停止中に書いた質問"
+    taken_back = await talk.ask(someone, "Q. 消す質問")
+    await page.delete(someone, talk.channel, taken_back["id"])
+    several = await talk.ask(someone, "Q. 一つ目は？\nQ. 二つ目は？")
+    once = await talk.ask(talk.attendees[1], "Q. 届いていますか？")
+    await talk.ask(talk.attendees[1], "Q. 届いていますか？")
+    same_text = await talk.ask(talk.attendees[2], "Q. 届いていますか？")
+    expected |= {int(once["id"]): "届いていますか？", int(same_text["id"]): "届いていますか？"}
+    await talk.ask(someone, "質問はQ.を付けてね")
+
+    await bot.start()
+    wanted = Counter([*expected.values(), "一つ目は？", "二つ目は？"])
+    try:
+        await until(lambda: Counter(talk.bodies("open")) == wanted, within_s=20)
+    except AssertionError:
+        found = Counter(talk.bodies("open"))
+        raise AssertionError(f"too many: {found - wanted}, missing: {wanted - found}") from None
+    rows = talk.questions("open")
+    assert {row["message_id"]: row["body"] for row in rows if row["ordinal"] == 0} == (
+        expected | {int(several["id"]): "一つ目は？"}
+    )
+    assert len({row["number"] for row in rows}) == len(rows)
+    assert await until(lambda: talk.of_message(voted)[0]["votes"]) == len(voters)
+
+    await everything_is_marked(talk)
+    await talk.board(lambda text: talk.count("Open", len(rows)) in text)
+    # At the top: the one with votes.
+    first = next(line for line in text_of(await talk.board()).splitlines() if "- **#" in line)
+    assert f"**#{talk.of_message(voted)[0]['number']}**" in first
+    summary = await until(lambda: own_posts(talk))
+    assert len(summary) == 1
+    assert str(len(rows) - len(kept) + 3) in text_of(summary[0])
+
+    # Nothing is taken, said or marked a second time when it starts again.
+    before = talk.questions()
+    number = (await page.requests())[-1]["n"]
+    await bot.restart()
+    await until(lambda: bot.rows("SELECT 1 FROM installation WHERE key = 'alive_at'"))
+    settled = await page.requests(after=number, path=f"/channels/{talk.channel}/messages")
+    await until(lambda: settled)
+    await talk.taken(talk.attendees[0], "Q. 最後の質問")
+    assert talk.questions()[:-1] == before
+    assert len(await own_posts(talk)) == 1
+    marks = [
+        request
+        for request in await page.requests(after=number, method="PUT")
+        if "/reactions/" in request["path"]
+    ]
+    assert len(marks) <= 1
+
+
+async def test_every_request_is_as_discord_describes_it(page: Page):
+    hold_against_description(await page.requests())
