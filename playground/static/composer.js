@@ -1,11 +1,11 @@
 // Where a person writes: messages, replies, edits, files, and the way into commands.
 
+import { attachments } from "./attachments.js";
 import { fill, h, icon, iconButton } from "./dom.js";
 import { commandForm } from "./command-form.js";
 import { matchCommands, slashCommands } from "./commands.js";
 import { openEmojiPicker } from "./emoji.js";
 import { plainText } from "./markdown-view.js";
-import { formatSize } from "./media.js";
 import { recall, remember } from "./memory.js";
 import { decodeMentions, encodeMentions, suggestMentions } from "./mentions.js";
 import { askDelete, isEditable } from "./message-menu.js";
@@ -13,11 +13,7 @@ import { silencedBy } from "./permissions.js";
 import { act, commandsIn, encodeFiles } from "./session.js";
 import { currentChannel, nameOf, on, state, timelineOf } from "./state.js";
 import { Suggestions } from "./suggestions.js";
-import { toast } from "./toast.js";
 import { t } from "./words.js";
-
-const MAX_FILES = 10;
-const MAX_FILE_BYTES = 10 * 1024 * 1024;
 
 export function mountComposer(root) {
   const input = h("textarea", { rows: "1", testid: "composer", class: "composer-input", enterkeyhint: "send",
@@ -36,7 +32,7 @@ export function mountComposer(root) {
   fill(root, suggestions.element, context, chips, formPlace, row, picker);
 
   let mode = null; // {kind: "reply" | "edit", message}
-  let files = [];
+  const files = attachments(chips, () => grow());
   let commands = null; // loaded when a picker opens, kept while it is open
 
   // ---- text
@@ -52,7 +48,7 @@ export function mountComposer(root) {
   function grow() {
     input.style.height = "auto";
     input.style.height = `${input.scrollHeight}px`;
-    submit.disabled = !input.value.trim() && !files.length;
+    submit.disabled = !input.value.trim() && !files.list().length;
   }
 
   function insert(text) {
@@ -71,8 +67,8 @@ export function mountComposer(root) {
   async function send() {
     const text = input.value.trim();
     if (mode?.kind === "edit") return finishEdit(text);
-    if (!text && !files.length) return undefined;
-    const kept = { text: input.value, files, mode, key: draftKey() };
+    const kept = { text: input.value, files: files.list(), mode, key: draftKey() };
+    if (!text && !kept.files.length) return undefined;
     const message = { channel: state.channelId, content: encodeMentions(text) };
     if (mode) message.reply_to = mode.message.id;
     clear();
@@ -80,10 +76,9 @@ export function mountComposer(root) {
     if (await act("send", message)) return undefined;
     remember(kept.key, kept.text);
     if (kept.key === draftKey() && !input.value) {
-      files = kept.files;
       setMode(kept.mode);
       setText(kept.text);
-      drawFiles();
+      files.set(kept.files);
     }
     return undefined;
   }
@@ -101,11 +96,10 @@ export function mountComposer(root) {
   }
 
   function clear() {
-    files = [];
     remember(draftKey(), null);
     setText("");
     setMode(null);
-    drawFiles();
+    files.set([]);
     suggestions.hide();
   }
 
@@ -133,27 +127,9 @@ export function mountComposer(root) {
     return Boolean(own);
   }
 
-  // ---- files
-
-  function addFiles(list) {
-    for (const file of list) {
-      if (file.size > MAX_FILE_BYTES) toast(t("file.tooLarge", { name: file.name, limit: formatSize(MAX_FILE_BYTES) }));
-      else if (files.length >= MAX_FILES) toast(t("file.tooMany", { count: MAX_FILES }));
-      else files.push(file);
-    }
-    drawFiles();
+  function takeFiles(list) {
+    files.add(list);
     input.focus();
-  }
-
-  function drawFiles() {
-    chips.hidden = files.length === 0;
-    fill(chips, files.map((file) => h("span", { class: "file-chip" }, icon("file", "icon small"),
-      h("span", { class: "file-name" }, file.name), h("span", { class: "file-size" }, formatSize(file.size)),
-      iconButton("close", t("file.remove", { name: file.name }), () => {
-        files = files.filter((other) => other !== file);
-        drawFiles();
-      }))));
-    grow();
   }
 
   // ---- commands and mentions
@@ -243,11 +219,10 @@ export function mountComposer(root) {
   function settle() {
     closeFormQuietly();
     mode = null;
-    files = [];
     context.hidden = true;
     suggestions.hide();
     setText(recall(draftKey()) ?? "");
-    drawFiles();
+    files.set([]);
     drawAccess();
   }
 
@@ -292,17 +267,17 @@ export function mountComposer(root) {
   input.addEventListener("paste", (event) => {
     if (!event.clipboardData.files.length) return;
     event.preventDefault();
-    addFiles(event.clipboardData.files);
+    takeFiles(event.clipboardData.files);
   });
   picker.addEventListener("change", () => {
-    addFiles(picker.files);
+    takeFiles(picker.files);
     picker.value = "";
   });
   const drop = root.closest("main");
   drop.addEventListener("dragover", (event) => event.preventDefault());
   drop.addEventListener("drop", (event) => {
     event.preventDefault();
-    if (!silencedBy()) addFiles(event.dataTransfer.files);
+    if (!silencedBy()) takeFiles(event.dataTransfer.files);
   });
 
   on("person", settle);

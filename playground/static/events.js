@@ -1,12 +1,14 @@
 // Discord's dispatches, applied to the state. The server sends only what this person may see.
 
 import { applyRecord } from "./interactions.js";
-import { greet, leaveChannel, lookAgain } from "./session.js";
+import { greet, leaveChannel, lookAgain, report } from "./session.js";
 import { channelOf, compareIds, emit, isEphemeral, isThread, messageOf, named, state, timelineOf }
   from "./state.js";
 
 /** More than this many messages in one channel are only kept while the person reads back. */
 export const KEPT_MESSAGES = 400;
+
+const BURST_MS = 100;
 
 const handlers = {
   BOT: ({ online }) => {
@@ -33,7 +35,7 @@ const handlers = {
   THREAD_LIST_SYNC: ({ threads }) => threads.forEach(putChannel),
   GUILD_MEMBER_ADD: (member) => {
     putMember(member);
-    greet();
+    soon("greet", () => greet().catch(report));
   },
   GUILD_MEMBER_UPDATE: (member) => {
     const known = state.members.get(member.user.id);
@@ -43,7 +45,7 @@ const handlers = {
   },
   GUILD_MEMBER_REMOVE: ({ user }) => {
     state.members.delete(user.id);
-    emit("members");
+    soon("members", () => emit("members"));
   },
   GUILD_ROLE_CREATE: putRole,
   GUILD_ROLE_UPDATE: putRole,
@@ -60,6 +62,18 @@ const handlers = {
   GUILD_SCHEDULED_EVENT_DELETE: dropScheduled,
   TYPING_START: (data) => emit("typing", data),
 };
+
+const planned = new Set();
+
+/** Once for a burst: hundreds of people may join within a second. */
+function soon(what, run) {
+  if (planned.has(what)) return;
+  planned.add(what);
+  setTimeout(() => {
+    planned.delete(what);
+    run();
+  }, BURST_MS);
+}
 
 export function applyEvent(type, data) {
   handlers[type]?.(data);
@@ -163,7 +177,7 @@ function dropChannel({ id }) {
 function putMember(member) {
   const known = state.members.get(member.user.id);
   state.members.set(member.user.id, { ...known, ...member });
-  emit("members");
+  soon("members", () => emit("members"));
 }
 
 function putRole({ role }) {

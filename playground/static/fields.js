@@ -109,7 +109,7 @@ function choiceGroup(component, type) {
 
 function checkboxField(component) {
   const input = h("input", { type: "checkbox", testid: hookOf(component), prop: { checked: Boolean(component.default) } });
-  return { element: h("div", { class: "choices" }, input), target: input, read: () => input.checked, problem: () => null };
+  return { element: input, target: input, read: () => input.checked, problem: () => null };
 }
 
 function fileField(component) {

@@ -2,6 +2,7 @@
 
 import { h, icon } from "./dom.js";
 import { channelIcon } from "./select.js";
+import { firstChannel } from "./session.js";
 import { compareIds, emit, isThread, nameOf, state, userOf } from "./state.js";
 import { formatStamp } from "./times.js";
 import { t } from "./words.js";
@@ -13,7 +14,7 @@ export function introduction(channel) {
     h("h2", null, channel.name),
     h("p", null, t(thread ? "intro.thread" : "intro.channel", { channel: channel.name })),
     channel.topic && h("p", { class: "topic" }, channel.topic),
-    channel.type === 0 && firstSteps());
+    channel.id === firstChannel() && firstSteps());
 }
 
 /** Three things to try, each one press away. */

@@ -11,6 +11,7 @@ import { t } from "./words.js";
 const ACTION_ROW = 1;
 const TEXT_DISPLAY = 10;
 const LABEL = 18;
+const CHECKBOX = 23;
 
 let serial = 0;
 
@@ -84,10 +85,11 @@ function labelled(label, description, component) {
   field.target.id = id;
   const problem = h("span", { class: "field-problem", role: "alert", id: `${id}-problem` });
   field.target.setAttribute("aria-describedby", problem.id);
-  const element = h("div", { class: "modal-field" },
-    h("label", { for: id }, label, field.required && h("span", { class: "required" }, "＊")),
-    description && h("span", { class: "field-description" }, description),
-    field.element, problem);
+  const name = h("label", { for: id }, label, field.required && h("span", { class: "required" }, "＊"));
+  const detail = description && h("span", { class: "field-description" }, description);
+  const element = component.type === CHECKBOX
+    ? h("div", { class: "modal-field single" }, field.element, name, detail)
+    : h("div", { class: "modal-field" }, name, detail, field.element, problem);
   const check = () => {
     problem.textContent = field.problem() ?? "";
     field.target.setAttribute("aria-invalid", String(Boolean(problem.textContent)));

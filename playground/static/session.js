@@ -113,7 +113,8 @@ export function leaveChannel() {
   return openChannel(firstChannel());
 }
 
-function firstChannel() {
+/** Where one arrives: the topmost text channel. */
+export function firstChannel() {
   const texts = [...state.channels.values()].filter((channel) => [0, 5].includes(channel.type));
   texts.sort((a, b) => a.position - b.position || compareIds(a.id, b.id));
   return texts[0]?.id ?? null;

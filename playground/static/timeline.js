@@ -26,6 +26,7 @@ export function mountTimeline(scroller, pill) {
   const rows = new Map(); // message id → li
   let stuck = true; // at the bottom, following what comes
   let missed = 0;
+  let answered = false; // one of the missed ones is a private answer
   let waitingIds = new Set();
   fill(scroller, intro, list, waiting);
 
@@ -35,7 +36,6 @@ export function mountTimeline(scroller, pill) {
 
   function reset() {
     rows.clear();
-    missed = 0;
     stuck = true;
     const channel = currentChannel();
     list.setAttribute("aria-label", channel ? t("messages.in", { channel: channel.name }) : "");
@@ -122,6 +122,7 @@ export function mountTimeline(scroller, pill) {
     if (stuck || own) toBottom();
     else {
       missed += 1;
+      answered ||= isEphemeral(message);
       drawPill();
     }
     if (stuck) trim();
@@ -186,19 +187,25 @@ export function mountTimeline(scroller, pill) {
   function toBottom() {
     stuck = true;
     scroller.scrollTop = scroller.scrollHeight;
-    missed = 0;
+    caughtUp();
     drawPill();
+  }
+
+  function caughtUp() {
+    missed = 0;
+    answered = false;
   }
 
   function drawPill() {
     pill.hidden = stuck;
-    fill(pill, icon("down", "icon small"), missed ? t("messages.new", { count: missed }) : t("messages.latest"));
+    const key = answered ? "messages.answer" : missed ? "messages.new" : "messages.latest";
+    fill(pill, icon("down", "icon small"), t(key, { count: missed }));
   }
 
   scroller.addEventListener("scroll", () => {
     const left = scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight;
     stuck = left < NEAR_BOTTOM_PX;
-    if (stuck) missed = 0;
+    if (stuck) caughtUp();
     drawPill();
     if (scroller.scrollTop < NEAR_TOP_PX && currentChannel()) loadOlder(state.channelId);
   }, { passive: true });

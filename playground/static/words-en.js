@@ -98,6 +98,7 @@ export const en = {
   "menu.reply": "Reply",
   "menu.unpin": "Unpin message",
   "message.empty": "(no text)",
+  "messages.answer": "An answer for you",
   "messages.in": "Messages in #{channel}",
   "messages.latest": "To the latest",
   "messages.new": "New messages: {count}",

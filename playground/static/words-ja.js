@@ -98,6 +98,7 @@ export const ja = {
   "menu.reply": "返信",
   "menu.unpin": "ピン留めを外す",
   "message.empty": "（本文なし）",
+  "messages.answer": "あなたへの返事があります",
   "messages.in": "#{channel} のメッセージ",
   "messages.latest": "最新へ",
   "messages.new": "新着メッセージ {count} 件",
