@@ -16,12 +16,14 @@ without it the playground."""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status (2: a setting or the machine needs a look)."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
     try:
         settings = Settings.load()
         logs.configure(settings.study_bot_log_format, settings.study_bot_log_level)
-        command = options.command or ("run" if settings.discord_token else "playground")
-        return _COMMANDS[command](settings, options)
+        if options.command is None:
+            options = parser.parse_args(["run" if settings.discord_token else "playground"])
+        return _COMMANDS[options.command](settings, options)
     except OperatorError as error:
         print(error, file=sys.stderr)
         return 2

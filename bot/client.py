@@ -94,6 +94,9 @@ class StudyBot(commands.Bot):
     """The client. Cogs find the services on it."""
 
     def __init__(self, database: Database) -> None:
+        # The bot has no use for voice, and its operator none for being told of missing libraries.
+        discord.VoiceClient.warn_nacl = False
+        discord.VoiceClient.warn_dave = False
         super().__init__(
             command_prefix=(),
             intents=intents(),

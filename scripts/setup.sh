@@ -15,7 +15,7 @@ notes=build/setup # logs, and the answers to questions
 venv=.venv
 stamp=$venv/.study-session-bot        # what was installed: profile and fingerprint
 unfinished=$venv/.unfinished          # there while pip writes: found later, it was interrupted
-browser_packages=(chromium fonts-noto-cjk)
+browser_packages=(chromium fonts-noto-cjk fonts-noto-color-emoji)
 refusal="It is missing after installing, too" # why something isn't there; see install_packages
 
 fail() {

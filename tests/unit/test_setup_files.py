@@ -196,7 +196,7 @@ def test_browser_packages_are_installed_without_asking_where_nobody_can_answer(m
     )
     result = machine.setup("browser")
     assert result.returncode == 0
-    assert machine.apt_calls[1].endswith("chromium fonts-noto-cjk")
+    assert machine.apt_calls[1].endswith("chromium fonts-noto-cjk fonts-noto-color-emoji")
     assert "skipped" not in result.stdout
     assert machine.setup("browser").stdout == ""
     assert len(machine.apt_calls) == 2
@@ -207,7 +207,7 @@ def test_a_failing_installation_names_the_packages_and_goes_on(machine: Machine)
     result = machine.setup("browser")
     assert result.returncode == 0
     assert "skipped" in result.stdout
-    assert "sudo apt-get install chromium fonts-noto-cjk" in result.stdout
+    assert "sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji" in result.stdout
 
 
 def test_no_is_remembered(machine: Machine):
