@@ -184,6 +184,11 @@ has_japanese_font() {
     command -v fc-list >/dev/null && [[ -n $(fc-list :lang=ja family) ]]
 }
 
+# Without it every 📝 in a screenshot is an empty box.
+has_emoji_font() {
+    [[ -n $(fc-list ':charset=1f4dd' family 2>/dev/null) ]]
+}
+
 # Ubuntu's "chromium" is a snap, which Playwright can't drive: there Playwright brings its own.
 download_chromium() {
     local log=$notes/playwright.log
@@ -205,6 +210,7 @@ install_browser() {
     local -a missing=()
     has_chromium || missing+=("${browser_packages[0]}")
     has_japanese_font || missing+=("${browser_packages[1]}")
+    has_emoji_font || missing+=("${browser_packages[2]}")
     ((${#missing[@]})) || return 0
     if [[ -e $answer ]]; then
         refusal="You chose not to install what browser tests need"
