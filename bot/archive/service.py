@@ -210,7 +210,7 @@ class Archive:
         def work(tx: Transaction) -> Erased:
             sessions = store.sessions_of_person(tx, guild_id, user_id)
             posted = store.posted_exports(tx, sessions)
-            touched: list[int] = []
+            asked, answered = store.posts_of_person(tx, guild_id, user_id)
             if words_too:
                 touched = store.erase_words(tx, guild_id, user_id, at)
                 entries = store.texts(tx, touched)
@@ -218,7 +218,7 @@ class Archive:
             store.erase_ids(tx, guild_id, user_id)
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)
-            data = {"question_ids": touched, "sessions": sessions}
+            data = {"question_ids": asked, "answer_ids": answered, "sessions": sessions}
             self._timeline.append(tx, NewEvent(ERASED, guild_id, data=data), at)
             return Erased(len(sessions), tuple(posted))
 

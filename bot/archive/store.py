@@ -133,6 +133,20 @@ def sessions_of_person(connection: Reader, guild_id: int, user_id: int) -> list[
     return [row[0] for row in rows]
 
 
+def posts_of_person(connection: Reader, guild_id: int, user_id: int) -> tuple[list[int], list[int]]:
+    """Return the questions a person asked, and the answers they gave or were given."""
+    key = {"guild": guild_id, "user": user_id}
+    asked = connection.execute(
+        "SELECT id FROM questions WHERE guild_id = :guild AND author_id = :user", key
+    ).fetchall()
+    answers = connection.execute(
+        "SELECT a.id FROM answers a JOIN questions q ON q.id = a.question_id"
+        " WHERE a.guild_id = :guild AND :user IN (a.author_id, q.author_id)",
+        key,
+    ).fetchall()
+    return [row[0] for row in asked], [row[0] for row in answers]
+
+
 def erase_words(tx: Transaction, guild_id: int, user_id: int, at: datetime) -> list[int]:
     """Empty a person's questions and answers, their history too; return the questions touched."""
     asked = [
@@ -163,11 +177,15 @@ def erase_words(tx: Transaction, guild_id: int, user_id: int, at: datetime) -> l
 
 
 def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
-    """Take a person's id out of a guild's rows."""
+    """Take a person's id out of a guild's rows; their votes no longer count."""
     key = {"guild": guild_id, "user": user_id}
     of_guild = "question_id IN (SELECT id FROM questions WHERE guild_id = :guild)"
     ended = "guild_id = :guild AND ended_at IS NOT NULL"
     mine = "guild_id = :guild AND author_id = :user"
+    voted = tx.execute(
+        f"SELECT DISTINCT question_id FROM votes WHERE user_id = :user AND {of_guild}",  # noqa: S608
+        key,
+    ).fetchall()
     for sql in (
         f"UPDATE questions SET author_id = NULL WHERE {mine}",  # noqa: S608
         f"UPDATE answers SET author_id = NULL WHERE {mine}",  # noqa: S608
@@ -177,6 +195,13 @@ def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
         f"DELETE FROM votes WHERE user_id = :user AND {of_guild}",  # noqa: S608
     ):
         tx.execute(sql, key)
+    for row in voted:
+        tx.execute(
+            "UPDATE questions SET votes ="
+            " (SELECT count(DISTINCT user_id) FROM votes WHERE question_id = questions.id)"
+            " WHERE id = ?",
+            (row[0],),
+        )
 
 
 def forget_askers_before(tx: Transaction, before: datetime) -> int:

@@ -6,6 +6,7 @@ from typing import Any
 import discord
 from discord import ui
 
+from bot.archive import ERASED
 from bot.guilds import GUILD_CONFIGURED, PERSON_MUTED
 from bot.localization import Words
 from bot.questions import ANSWER_POST, ASK_POST, Board, Question, State, events
@@ -65,16 +66,20 @@ class Faces:
     def _boards(self, event: Event) -> Iterable[int]:
         if event.session_id is not None and event.kind in _ON_BOARD:
             return [event.session_id]
-        if event.kind in (GUILD_CONFIGURED, PERSON_MUTED, "person.erased"):
+        if event.kind in (GUILD_CONFIGURED, PERSON_MUTED, ERASED):
             opened = self._services.sessions.open_sessions(event.guild_id)
             return [session.id for session in opened]
         return []
 
     def _asked(self, event: Event) -> Iterable[int]:
+        if event.kind == ERASED:
+            return event.data.get("question_ids", [])
         question_id = event.data.get("question_id")
         return [question_id] if question_id is not None and event.kind in _ON_BOARD else []
 
     def _answered(self, event: Event) -> Iterable[int]:
+        if event.kind == ERASED:
+            return event.data.get("answer_ids", [])
         answer_id = event.data.get("answer_id")
         return [answer_id] if answer_id is not None else []
 
