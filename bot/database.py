@@ -24,6 +24,9 @@ from bot.errors import N_, OperatorError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+# How long one waits for another program, such as an export, that has the file.
+_PATIENCE_MS = 5000
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -103,7 +106,7 @@ def _connect(path: Path, mode: Literal["rwc", "rw", "ro"]) -> _Connection:
             f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None
         )
         connection.row_factory = sqlite3.Row
-        connection.execute("PRAGMA busy_timeout = 5000")
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS:d}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
@@ -117,6 +120,7 @@ class Database:
         self.path = path
         self._writer = writer
         self._reader = reader
+        self._is_closed = False
 
     @classmethod
     async def open(cls, path: Path, *, migrations: list[Migration] | None = None) -> "Database":
@@ -175,7 +179,10 @@ class Database:
         await asyncio.to_thread(backup, self.path, target)
 
     async def close(self) -> None:
-        """Close both connections; their threads end."""
+        """Close both connections; their threads end. Closing twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         await self._reader.close()
         with contextlib.suppress(sqlite3.Error):
             await self._writer.run(_checkpoint)
@@ -249,8 +256,11 @@ def _check(path: Path, known: list[Migration]) -> None:
             return
         if path.stat().st_size == 0:
             return
+        # With nothing beside the file nobody has it open, and looking leaves nothing there.
+        beside = any(path.with_name(path.name + end).exists() for end in ("-wal", "-journal"))
+        how = "mode=ro" if beside else "mode=ro&immutable=1"
         with contextlib.closing(
-            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+            sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True)
         ) as connection:
             _known_version(connection, path, known)
             verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
