@@ -33,6 +33,8 @@ def match_edit(old: Sequence[tuple[K, str]], new: Sequence[str]) -> EditPlan[K]:
     it stands between the same neighbours. So a question put above another leaves that one
     alone, and a question that is rewritten altogether stays the same question.
     """
+    if not old:
+        return EditPlan(kept={}, added=tuple(range(len(new))), gone=())
     bodies = [body for _, body in old]
     pairs = dict(_equal(bodies, new))
     for pairing in (_similar, _between):

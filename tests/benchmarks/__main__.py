@@ -1,0 +1,51 @@
+"""Run the benchmarks named on the command line, or all."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from tests.benchmarks.figures import Figure, write
+from tests.benchmarks.intake import intake_chatter, intake_question
+from tests.end_to_end.driver import ROOT
+
+Benchmark = Callable[[Path], Awaitable[list[Figure]]]
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "intake_chatter": intake_chatter,
+    "intake_question": intake_question,
+}
+_WITHIN_S = 120
+
+
+async def measure(names: list[str]) -> int:
+    """Run some benchmarks; return how many ratios are above their bounds."""
+    missed = 0
+    print(f"{'name':<22}{'ours':>10}{'peer':>10}{'ratio':>8}  unit")  # noqa: T201
+    for name in names:
+        with tempfile.TemporaryDirectory(prefix="study-bot-bench-") as folder:
+            async with asyncio.timeout(_WITHIN_S):
+                figures = await BENCHMARKS[name](Path(folder))
+        for figure in figures:
+            print(figure.line(), flush=True)  # noqa: T201
+        write(ROOT / "build" / "bench.json", figures)
+        missed += sum(figure.is_missed for figure in figures)
+    return missed
+
+
+def main() -> int:
+    """Run them; the exit status is 1 when a ratio is above its bound."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    names = parser.parse_args().names
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    return 1 if asyncio.run(measure(names or list(BENCHMARKS))) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
