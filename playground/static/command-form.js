@@ -75,7 +75,8 @@ export function commandForm(command, { channelId, onSent, onCancel }) {
     }
   });
 
-  return { element, focus: () => (fields[0] ?? { focus: () => element.querySelector("[type=submit]").focus() }).focus() };
+  const focus = () => (fields[0] ?? element.querySelector("[type=submit]")).focus();
+  return { element, focus };
 }
 
 function makeField(option, autocomplete) {
@@ -178,11 +179,11 @@ function textControl(option, testid, autocomplete) {
 }
 
 function numberProblem(option, value) {
-  const whole = option.type === OptionType.INTEGER;
-  if (Number.isNaN(value) || (whole && !Number.isInteger(value))) return t(whole ? "field.integer" : "field.number");
-  if (option.min_value !== undefined && value < option.min_value) return t("field.atLeast", { limit: option.min_value });
-  if (option.max_value !== undefined && value > option.max_value) return t("field.atMost", { limit: option.max_value });
-  return null;
+  const { min_value: least = -Infinity, max_value: most = Infinity } = option;
+  if (option.type === OptionType.INTEGER && !Number.isInteger(value)) return t("field.integer");
+  if (Number.isNaN(value)) return t("field.number");
+  if (value < least) return t("field.atLeast", { limit: least });
+  return value > most ? t("field.atMost", { limit: most }) : null;
 }
 
 function lengthProblem(option, text) {

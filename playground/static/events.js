@@ -136,7 +136,7 @@ function removeMessages(channelId, ids) {
   emit("message-removed", { channelId, ids });
 }
 
-export const sameEmoji = (a, b) => (a.id ?? null) === (b.id ?? null) && (a.id || a.name === b.name);
+const sameEmoji = (a, b) => (a.id ?? null) === (b.id ?? null) && (a.id || a.name === b.name);
 
 function changeReaction({ channel_id: channelId, message_id: id, user_id: user, emoji }, step) {
   editReactions({ channel_id: channelId, message_id: id }, (list) => {

@@ -96,19 +96,22 @@ function checkboxesField(component) {
 
 function choiceGroup(component, type) {
   const inputs = component.options.map((option) => h("input", { type, name: component.custom_id,
-    value: option.value, testid: `${hookOf(component)}-${option.value}`, prop: { checked: Boolean(option.default) } }));
+    value: option.value, testid: `${hookOf(component)}-${option.value}`,
+    prop: { checked: Boolean(option.default) } }));
   const rows = component.options.map((option, at) => h("label", { class: "choice" }, inputs[at],
     h("span", { class: "option-text" }, h("span", { class: "option-label" }, option.label),
       option.description && h("span", { class: "option-description" }, option.description))));
   return {
-    element: h("div", { class: "choices", role: type === "radio" ? "radiogroup" : "group", testid: hookOf(component) }, rows),
+    element: h("div", { class: "choices", role: type === "radio" ? "radiogroup" : "group",
+      testid: hookOf(component) }, rows),
     target: inputs[0],
     values: () => inputs.filter((input) => input.checked).map((input) => input.value),
   };
 }
 
 function checkboxField(component) {
-  const input = h("input", { type: "checkbox", testid: hookOf(component), prop: { checked: Boolean(component.default) } });
+  const input = h("input", { type: "checkbox", testid: hookOf(component),
+    prop: { checked: Boolean(component.default) } });
   return { element: input, target: input, read: () => input.checked, problem: () => null };
 }
 

@@ -140,7 +140,7 @@ const INLINE = [
 const SPECIAL = /[\\`<@[*_~|]|https?:\/\//g;
 
 /** Parse the inside of a line or paragraph. */
-export function parseInline(source, depth = 0) {
+function parseInline(source, depth = 0) {
   const nodes = [];
   let text = "";
   let at = 0;

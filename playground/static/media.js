@@ -84,8 +84,9 @@ export function renderFile(component, attachments) {
   return fileCard({ name, size: component.size ?? known?.size, url });
 }
 
-export function fileCard({ name, size, url }) {
-  return h("a", { class: "file", href: url, download: name, target: "_blank", rel: "noopener", testid: `file-${name}` },
+function fileCard({ name, size, url }) {
+  return h("a",
+    { class: "file", href: url, download: name, target: "_blank", rel: "noopener", testid: `file-${name}` },
     icon("file"),
     h("span", { class: "file-text" }, h("span", { class: "file-name" }, name),
       size !== undefined && h("span", { class: "file-size" }, formatSize(size))),

@@ -1,8 +1,9 @@
 // "@name" and "#channel" as one types them, and the form Discord sends.
 
-import { avatar, icon } from "./dom.js";
+import { icon } from "./dom.js";
+import { faceOf } from "./faces.js";
 import { channelIcon } from "./select.js";
-import { colorOf, nameOf, state } from "./state.js";
+import { nameOf, state } from "./state.js";
 
 const TYPED = /(?:^|[\s(（「])([@#＠＃])([^\s@#]{0,30})$/u;
 const SHOWN = 8;
@@ -21,7 +22,7 @@ export function suggestMentions(text, caret) {
 
 const memberItems = () => [...state.members.values()].map(({ user }) => ({
   title: nameOf(user), insert: `@${nameOf(user)}`, testid: `mention-${nameOf(user)}`,
-  mark: avatar({ id: user.id, name: nameOf(user), color: colorOf(user.id) }, "avatar tiny"),
+  mark: faceOf(user, "avatar tiny"),
 }));
 
 const roleItems = () => mentionableRoles().map((role) => ({

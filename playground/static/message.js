@@ -1,15 +1,16 @@
 // One message as DOM: an ordinary one, a system line, or an answer still on its way.
 
-import { avatar, h, hexColor, icon } from "./dom.js";
+import { h, hexColor, icon } from "./dom.js";
 import { renderComponents } from "./components.js";
 import { renderEmbed } from "./embeds.js";
+import { faceOf } from "./faces.js";
 import { dismissPlaceholder, hasFailed } from "./interactions.js";
 import { plainText, renderMarkdown } from "./markdown-view.js";
 import { renderAttachments } from "./media.js";
 import { toolbar } from "./message-menu.js";
 import { renderReactions } from "./reactions.js";
 import { dismiss } from "./session.js";
-import { colorOf, emit, isEphemeral, isLoading, messageOf, nameOf, rolesOf, state } from "./state.js";
+import { emit, isEphemeral, isLoading, messageOf, nameOf, rolesOf, state } from "./state.js";
 import { formatStamp, formatTime } from "./times.js";
 import { t } from "./words.js";
 
@@ -53,15 +54,14 @@ function header(message) {
       h("span", { class: "visually-hidden" }, t("pinned"))));
 }
 
-export const botTag = () => h("span", { class: "bot-tag" }, t("bot.tag"));
+const botTag = () => h("span", { class: "bot-tag" }, t("bot.tag"));
 
 function topColor(userId) {
   return hexColor(rolesOf(userId).find((role) => role.color)?.color);
 }
 
 function authorAvatar(author) {
-  return avatar({ id: author.id, name: nameOf(author), color: colorOf(author.id) },
-    author.bot ? "avatar bot" : "avatar");
+  return faceOf(author, author.bot ? "avatar bot" : "avatar");
 }
 
 function content(message) {
@@ -104,14 +104,14 @@ function contextLine(message) {
   return h("button",
     { type: "button", class: "context-line", testid: "reply-line",
       on: { click: () => emit("jump", { channelId: message.channel_id, messageId: original.id }) } },
-    avatar({ id: original.author.id, name: nameOf(original.author), color: colorOf(original.author.id) }, "avatar mini"),
+    faceOf(original.author, "avatar mini"),
     h("span", { class: "context-name" }, nameOf(original.author)),
     h("span", { class: "context-text" }, summary(original)));
 }
 
 function usedLine(user, command) {
   return h("div", { class: "context-line", testid: "command-line" },
-    avatar({ id: user.id, name: nameOf(user), color: colorOf(user.id) }, "avatar mini"),
+    faceOf(user, "avatar mini"),
     h("span", { class: "context-name" }, nameOf(user)),
     h("span", { class: "context-text" }, t("command.used", { command })));
 }
@@ -175,7 +175,9 @@ export function renderPlaceholder(entry) {
   const failed = record.state === "failed";
   const person = { id: state.me };
   const shared = record.state === "deferred" && !record.ephemeral;
-  return h("article", { class: shared ? "message" : "message placeholder", testid: failed ? "command-failed" : "command-waiting" },
+  return h("article",
+    { class: shared ? "message" : "message placeholder",
+      testid: failed ? "command-failed" : "command-waiting" },
     origin.name && usedLine(person, origin.name),
     h("div", { class: "gutter" }, authorAvatar({ ...state.bot, bot: true })),
     h("div", { class: "body" },

@@ -1,12 +1,13 @@
 // The pinned messages of the open channel.
 
-import { avatar, fill, h, iconButton } from "./dom.js";
+import { fill, h, iconButton } from "./dom.js";
+import { faceOf } from "./faces.js";
 import { may, Permission } from "./permissions.js";
 import { openPopover } from "./popover.js";
 import { renderComponents } from "./components.js";
 import { renderMarkdown } from "./markdown-view.js";
 import { act } from "./session.js";
-import { colorOf, emit, nameOf, on, state } from "./state.js";
+import { emit, nameOf, on, state } from "./state.js";
 import { formatStamp } from "./times.js";
 import { t } from "./words.js";
 
@@ -39,9 +40,10 @@ function renderPin(message, close) {
     message.content && renderMarkdown(message.content), renderComponents(message));
   return h("div", { class: "pin", testid: "pin" },
     h("div", { class: "pin-head" },
-      avatar({ id: author.id, name: nameOf(author), color: colorOf(author.id) }, "avatar tiny"),
+      faceOf(author, "avatar tiny"),
       h("strong", null, nameOf(author)), h("time", null, formatStamp(new Date(message.timestamp))),
-      h("button", { type: "button", class: "button secondary compact", testid: "pin-jump", on: { click: go } }, t("pins.jump")),
+      h("button", { type: "button", class: "button secondary compact", testid: "pin-jump",
+        on: { click: go } }, t("pins.jump")),
       manage && iconButton("close", t("menu.unpin"),
         () => act("unpin", { channel: message.channel_id, message: message.id }))),
     body);

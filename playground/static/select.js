@@ -1,15 +1,16 @@
 // Discord's five kinds of select as a button that opens a list, in messages and forms alike.
 
-import { avatar, h, hexColor, icon } from "./dom.js";
+import { h, hexColor, icon } from "./dom.js";
+import { faceOf } from "./faces.js";
 import { openListbox } from "./listbox.js";
-import { channelOf, colorOf, isThread, nameOf, rolesOf, state } from "./state.js";
+import { channelOf, isThread, nameOf, rolesOf, state } from "./state.js";
 import { emojiText } from "./emoji.js";
 import { t } from "./words.js";
 
 export const SelectType = { STRING: 3, USER: 5, ROLE: 6, MENTIONABLE: 7, CHANNEL: 8 };
 
 /** The options a select offers, for listbox.js. */
-export function optionsOf(component) {
+function optionsOf(component) {
   switch (component.type) {
     case SelectType.USER: return userOptions();
     case SelectType.ROLE: return roleOptions();
@@ -21,16 +22,16 @@ export function optionsOf(component) {
   }
 }
 
-export function userOptions() {
+function userOptions() {
   return [...state.members.values()].map(({ user }) => ({
     value: user.id,
     label: nameOf(user),
     description: rolesOf(user.id).map((role) => role.name).join(", ") || null,
-    mark: avatar({ id: user.id, name: nameOf(user), color: colorOf(user.id) }, "avatar tiny"),
+    mark: faceOf(user, "avatar tiny"),
   }));
 }
 
-export function roleOptions() {
+function roleOptions() {
   return [...state.roles.values()].filter((role) => role.id !== state.guildId)
     .sort((a, b) => b.position - a.position)
     .map((role) => {
@@ -40,7 +41,7 @@ export function roleOptions() {
     });
 }
 
-export function channelOptions(types) {
+function channelOptions(types) {
   return [...state.channels.values(), ...state.threads.values()]
     .filter((channel) => (types?.length ? types.includes(channel.type) : channel.type !== 4))
     .map((channel) => ({
@@ -60,7 +61,7 @@ export function channelIcon(channel) {
 }
 
 /** The values a select starts with. */
-export function defaultsOf(component) {
+function defaultsOf(component) {
   if (component.type !== SelectType.STRING) {
     return (component.default_values ?? []).map((item) => String(item.id));
   }

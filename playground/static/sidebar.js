@@ -8,6 +8,7 @@ import { compareIds, emit, me, on, state } from "./state.js";
 import { formatRelative, formatTime } from "./times.js";
 import { t } from "./words.js";
 
+const TOPICS = ["person", "guild", "guild-changed", "channel", "channels", "unread", "bot", "connection"];
 const CATEGORY = 4;
 const DIRECT = 1;
 const COMPLETED = 3;
@@ -18,7 +19,7 @@ export function mountSidebar(header, nav) {
     drawHeader(header);
     keepFocus(nav, () => fill(nav, renderScheduled(), groups().map(renderGroup)));
   };
-  for (const topic of ["person", "guild", "channel", "channels", "unread", "bot", "connection", "guild-changed"]) on(topic, draw);
+  for (const topic of TOPICS) on(topic, draw);
   on("open-channel", async (id) => {
     await openChannel(id);
     emit("drawer", false);
@@ -33,7 +34,8 @@ function keepFocus(root, redraw) {
 
 function drawHeader(header) {
   const several = (me()?.guild_ids.length ?? 0) > 1;
-  const name = h(several ? "button" : "div", { class: "guild-name", testid: "guild", type: several ? "button" : null },
+  const name = h(several ? "button" : "div",
+    { class: "guild-name", testid: "guild", type: several ? "button" : null },
     h("span", null, state.guild?.name ?? ""), several && icon("down", "icon small"));
   if (several) name.addEventListener("click", () => chooseGuild(name));
   const online = state.connected && state.bot.online;
@@ -65,13 +67,14 @@ const byPosition = (a, b) => (a.position ?? 0) - (b.position ?? 0) || compareIds
 /** Categories with their channels; those without a category come first. */
 function groups() {
   const channels = [...state.channels.values()];
-  const inside = (id) => channels
-    .filter((channel) => ![CATEGORY, DIRECT].includes(channel.type) && (channel.parent_id ?? null) === id).sort(byPosition);
+  const ordinary = channels.filter((channel) => ![CATEGORY, DIRECT].includes(channel.type));
+  const inside = (id) =>
+    ordinary.filter((channel) => (channel.parent_id ?? null) === id).sort(byPosition);
   const categories = channels.filter((channel) => channel.type === CATEGORY).sort(byPosition);
   // A channel whose category this person can't see still needs a place.
   const known = new Set(categories.map(({ id }) => id));
-  const strays = channels.filter((channel) =>
-    channel.type !== CATEGORY && channel.parent_id && !known.has(channel.parent_id)).sort(byPosition);
+  const strays = ordinary
+    .filter((channel) => channel.parent_id && !known.has(channel.parent_id)).sort(byPosition);
   const direct = channels.filter((channel) => channel.type === DIRECT);
   return [{ category: null, channels: [...inside(null), ...strays] },
     ...categories.map((category) => ({ category, channels: inside(category.id) })),
@@ -100,6 +103,7 @@ function renderChannel(channel) {
       "data-unread": count > 0 || null, "aria-current": channel.id === state.channelId ? "page" : null,
       on: { click: () => emit("open-channel", channel.id) } },
     icon(channelIcon(channel), "icon small"), h("span", { class: "channel-name" }, channel.name),
-    mentions > 0 && h("span", { class: "badge", "aria-label": t("mentions", { count: mentions }) }, String(mentions)),
+    mentions > 0 && h("span",
+      { class: "badge", "aria-label": t("mentions", { count: mentions }) }, String(mentions)),
     count > 0 && h("span", { class: "visually-hidden" }, t("unread")));
 }

@@ -70,7 +70,8 @@ export class Suggestions {
   #draw() {
     fill(this.list, this.#items.map((item, index) => h("li",
       { role: "option", id: this.#prefix + index, testid: item.testid,
-        on: { click: () => this.onChoose(item), pointermove: () => index !== this.#active && this.#activate(index) } },
+        on: { click: () => this.onChoose(item),
+          pointermove: () => index !== this.#active && this.#activate(index) } },
       item.mark, h("span", { class: "suggestion-title" }, item.title),
       item.text && h("span", { class: "suggestion-text" }, item.text))));
     this.#activate(0);

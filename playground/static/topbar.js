@@ -25,7 +25,8 @@ export function mountTopbar(root, place, actions, banner) {
     const menu = root.querySelector("#open-drawer");
     menu.ariaLabel = menu.title = t("channels");
     menu.dataset.unread = String(state.unread.size > 0);
-    document.title = [channel?.name && `#${channel.name}`, state.guild?.name ?? "Playground"].filter(Boolean).join(" · ");
+    const guild = state.guild?.name ?? "Playground";
+    document.title = channel ? `#${channel.name} · ${guild}` : guild;
   };
   for (const topic of ["person", "guild", "channel", "channels", "unread"]) on(topic, draw);
 

@@ -12,7 +12,8 @@ export function mountTyping(root) {
   const draw = () => {
     const names = [...typing.keys()].map((id) => nameOf(userOf(id))).filter(Boolean);
     root.hidden = names.length === 0;
-    fill(root, h("span", { class: "dots" }, h("i"), h("i"), h("i")), t("typing", { names: names.join(t("comma")) }));
+    const dots = h("span", { class: "dots" }, h("i"), h("i"), h("i"));
+    fill(root, dots, t("typing", { names: names.join(t("comma")) }));
   };
   const stop = (id) => {
     clearTimeout(typing.get(id));
