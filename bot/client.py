@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Sequence
+from typing import Any
 
 import discord
 import structlog
@@ -123,6 +124,10 @@ class StudyBot(commands.Bot):
         for menu in self.menus:
             self.tree.add_command(menu)
         await self._sync_if_changed()
+
+    async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
+        """Keep the failure of a listener for the log; what it missed is read up on later."""
+        log.error("listener failed", listener=event_method, exc_info=True)
 
     async def on_ready(self) -> None:
         """Let the rest of the program begin."""

@@ -20,6 +20,7 @@ from cogs.kit import (
     tell,
     words_for,
 )
+from cogs.permissions import missing, spoken
 from cogs.text import one_line, plain_line
 
 _TONIGHT = timedelta(hours=12)
@@ -63,22 +64,15 @@ def check_channel(interaction: Interaction) -> None:
     """
     if not isinstance(interaction.channel, discord.TextChannel):
         raise NotATextChannel
-    missing = [
-        name
-        for name, held in interaction.app_permissions
-        if not held and name in NEEDED_PERMISSIONS
-    ]
-    if missing:
-        raise RightsMissing(names=", ".join(sorted(missing)))
+    lacking = missing(interaction.app_permissions, NEEDED_PERMISSIONS)
+    if lacking:
+        raise RightsMissing(names=spoken(lacking, words_for(interaction)))
 
 
 # Without these a session can't be held at all; /setup lists the rest.
-NEEDED_PERMISSIONS = {
-    "view_channel",
-    "send_messages",
-    "read_message_history",
-    "add_reactions",
-}
+NEEDED_PERMISSIONS = frozenset(
+    {"view_channel", "send_messages", "read_message_history", "add_reactions"}
+)
 
 
 async def begin(interaction: Interaction, new: NewSession, *, replace: bool = False) -> None:
