@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -127,7 +128,7 @@ class StudyBot(commands.Bot):
 
     async def on_error(self, event_method: str, /, *_args: Any, **_kwargs: Any) -> None:
         """Keep the failure of a listener for the log; what it missed is read up on later."""
-        log.error("listener failed", listener=event_method, exc_info=True)
+        log.error("listener failed", listener=event_method, exc_info=sys.exception())
 
     async def on_ready(self) -> None:
         """Let the rest of the program begin."""
