@@ -147,11 +147,16 @@ class Description:
         return self._held[key]
 
 
+# Of these two every body is both: the documentation knows only the one with all fields.
+_OVERLAPPING = {"$ref": "#/components/schemas/IncomingWebhookUpdateRequestPartial"}
+
+
 def _exactly_one(node: Any) -> Any:
     """Read every union as "exactly one"."""
     if isinstance(node, dict):
         return {
-            ("oneOf" if key == "anyOf" else key): _exactly_one(value) for key, value in node.items()
+            ("oneOf" if key == "anyOf" and _OVERLAPPING not in value else key): _exactly_one(value)
+            for key, value in node.items()
         }
     if isinstance(node, list):
         return [_exactly_one(value) for value in node]
