@@ -27,14 +27,13 @@ BOT_PERMISSIONS = discord.Permissions(
     send_messages=True,
     send_messages_in_threads=True,
     create_public_threads=True,
-    create_private_threads=True,
     embed_links=True,
     attach_files=True,
     read_message_history=True,
     add_reactions=True,
     manage_messages=True,
     pin_messages=True,
-    use_application_commands=True,
+    view_audit_log=True,
 )
 """What the bot asks for in its invite: no more is granted here than it will have there."""
 

@@ -23,6 +23,8 @@ RESUME_WINDOW_S = 300.0
 LOG_LIMIT = 50_000
 HEARTBEAT_S = 41.25
 
+_ACK_SECONDS = 0.05
+
 
 class Gateway:
     """All gateway sessions of the bot."""
@@ -179,7 +181,10 @@ class Gateway:
         data: Any = frame.get("d")
         if op == Op.HEARTBEAT:
             if time.monotonic() >= self.muted_until:
-                connection.send(dump({"op": Op.HEARTBEAT_ACK}))
+                # Not at once: discord.py notes the time of a heartbeat after sending it, and takes
+                # an answer that is faster for one to the heartbeat before.
+                answer = dump({"op": Op.HEARTBEAT_ACK})
+                asyncio.get_running_loop().call_later(_ACK_SECONDS, connection.send, answer)
             return
         if op == Op.IDENTIFY:
             await self._identify(connection, data)

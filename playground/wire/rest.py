@@ -131,7 +131,7 @@ class Rest:
         self, method: str, path: str, request: web.Request, body: Body
     ) -> tuple[int, Any]:
         world = self._world
-        data = _trimmed(body.json) if _CARRIES_CONTENT.match(path) else body.json
+        data = _settled(body.json) if _CARRIES_CONTENT.match(path) else body.json
         try:
             _check_uploads(body.uploads)
             call = Call(
@@ -221,14 +221,24 @@ def _check_uploads(uploads: list[Upload]) -> None:
         raise errors.BackendError(413, 40005, "Request entity too large")
 
 
-def _trimmed(body: Any) -> Any:
-    """Strip white space around message text, wherever a body carries one, as Discord does."""
+def _settled(body: Any) -> Any:
+    """Return a body as Discord would keep it.
+
+    White space around message text goes; the ids a select starts with, which discord.py sends
+    as numbers too large for a browser, become strings.
+    """
+    if isinstance(body, list):
+        return [_settled(item) for item in body]
     if not isinstance(body, dict):
         return body
-    trimmed = dict(body)
-    if isinstance(trimmed.get("content"), str):
-        trimmed["content"] = trimmed["content"].strip()
-    for nested in ("data", "message"):
-        if isinstance(trimmed.get(nested), dict):
-            trimmed[nested] = _trimmed(trimmed[nested])
-    return trimmed
+    settled = dict(body)
+    if isinstance(settled.get("content"), str) and "type" not in settled:
+        settled["content"] = settled["content"].strip()
+    if isinstance(settled.get("default_values"), list):
+        settled["default_values"] = [
+            {**value, "id": str(value["id"])} for value in settled["default_values"]
+        ]
+    for nested in ("data", "message", "components", "component", "accessory"):
+        if isinstance(settled.get(nested), dict | list):
+            settled[nested] = _settled(settled[nested])
+    return settled

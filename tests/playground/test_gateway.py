@@ -221,6 +221,7 @@ async def test_a_private_thread_is_seen_from_the_invitation_on(stage: Stage) -> 
         await stage.page.person("Olga", stage.guild, owner=True)
         thread = await stage.page.thread(stage.channel, "private", private=True, owner=stage.alice)
         await stage.page.send(stage.alice, thread, "unseen")
+        await stage.page.overwrite(stage.channel, stage.guild, allow=["CREATE_PRIVATE_THREADS"])
         own = await stage.channel_of(bot).create_thread(
             name="own", type=discord.ChannelType.private_thread
         )

@@ -8,6 +8,7 @@ import pytest
 
 from bot.settings import Settings
 from cogs.permissions import PERMISSIONS
+from playground.world import BOT_PERMISSIONS
 from scripts import generate_docs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +32,10 @@ def test_the_invite_asks_for_exactly_what_is_needed(name: str) -> None:
     asked = parse_qs(urlsplit(address[0]).query)["permissions"]
     assert asked == [str(PERMISSIONS.value)]
     assert not PERMISSIONS.administrator
+
+
+def test_the_playground_grants_what_the_invite_asks_for() -> None:
+    assert BOT_PERMISSIONS == PERMISSIONS
 
 
 @pytest.mark.parametrize("name", READMES)
