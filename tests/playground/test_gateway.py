@@ -219,6 +219,10 @@ async def test_leaving_and_joining_guilds(stage: Stage) -> None:
 async def test_a_private_thread_is_seen_from_the_invitation_on(stage: Stage) -> None:
     async with stage.bot() as bot:
         await stage.page.person("Olga", stage.guild, owner=True)
+        assert bot.user is not None
+        await stage.page.overwrite(
+            stage.channel, str(bot.user.id), allow=["CREATE_PRIVATE_THREADS"]
+        )
         thread = await stage.page.thread(stage.channel, "private", private=True, owner=stage.alice)
         await stage.page.send(stage.alice, thread, "unseen")
         await stage.page.overwrite(stage.channel, stage.guild, allow=["CREATE_PRIVATE_THREADS"])
