@@ -13,9 +13,11 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, Concatenate, Literal, ParamSpec, TypeVar
+from queue import SimpleQueue
+from typing import Any, Concatenate, Literal, ParamSpec, TypeVar, cast
 
 import aiosqlite
 
@@ -98,6 +100,17 @@ class _Connection(aiosqlite.Connection):
         )
         return result
 
+    def submit(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
+        """Queue work; it is done, and the future has its result, whether or not anyone waits."""
+        connection = self._conn
+        if not self._running:
+            raise ValueError("no active connection")
+        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        # The queue's own thread works it off: no task of the event loop's is needed for it.
+        queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]
+        queue.put_nowait((done, partial(work, connection, *args)))
+        return done
+
 
 def _connect(path: Path, mode: Literal["rwc", "rw", "ro"]) -> _Connection:
     def connector() -> sqlite3.Connection:
@@ -152,14 +165,9 @@ class Database:
         """Run `work(transaction, …)` in one transaction: all of it, or nothing of it."""
         # Shielded: once it has begun it is finished and its callbacks called, even if the
         # caller is cancelled (a person's timeout must not separate a commit from its news).
-        return await asyncio.shield(self._write(work, *args, **kwargs))
-
-    async def _write(
-        self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        result, callbacks = await self._writer.run(_in_transaction, work, args, kwargs)
-        for callback in callbacks:
-            callback()
+        done = self._writer.submit(_in_transaction, work, args, kwargs)
+        done.add_done_callback(_call_back)
+        result, _ = await asyncio.shield(done)
         return result
 
     async def read(
@@ -198,6 +206,12 @@ async def _close_quietly(*connections: _Connection | None) -> None:
 
 def _checkpoint(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _call_back(done: "asyncio.Future[tuple[Any, list[Callable[[], None]]]]") -> None:
+    if not done.cancelled() and done.exception() is None:
+        for callback in done.result()[1]:
+            callback()
 
 
 def _in_transaction(

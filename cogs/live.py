@@ -87,7 +87,10 @@ class LiveMessages:
         self._rows: dict[Key, LiveMessage] = {}
         self._dirty: dict[int, dict[Key, None]] = {}
         self._editors: dict[int, asyncio.Task[None]] = {}
-        self._edited_at: dict[Key, float] = {}
+        # When each may be edited next, and the latest edits of each channel (loop times).
+        self._due: dict[Key, float] = {}
+        self._recent: dict[int, deque[float]] = {}
+        self._wake: dict[int, asyncio.Event] = {}
         self._lost: set[Key] = set()
         self._running = False
         self.edits = 0
@@ -128,7 +131,10 @@ class LiveMessages:
         lane = row.channel_id if row else 0
         self._dirty.setdefault(lane, {})[(kind, key)] = None
         if lane not in self._editors:
+            self._wake[lane] = asyncio.Event()
             self._editors[lane] = asyncio.create_task(self._edit_lane(lane), name=f"live:{lane}")
+        else:
+            self._wake[lane].set()
 
     def message_deleted(self, message_id: int) -> None:
         """Have a live message that somebody deleted posted again."""
@@ -162,19 +168,24 @@ class LiveMessages:
         self._rows = {(row.kind, row.key): row for row in rows}
 
     async def _edit_lane(self, lane: int) -> None:
-        recent: deque[float] = deque(maxlen=_CHANNEL_EDITS)
-        loop = asyncio.get_running_loop()
+        recent = self._recent.setdefault(lane, deque(maxlen=_CHANNEL_EDITS))
+        wake = self._wake[lane]
+        now = asyncio.get_running_loop().time
         dirty = self._dirty.setdefault(lane, {})
         try:
             while dirty:
                 if lane == 0:
                     await self._sort_out(dirty)
                     continue
-                key, wait = self._most_urgent(dirty, loop.time())
+                key = min(dirty, key=lambda key: self._due.get(key, 0.0))
+                wait = self._due.get(key, 0.0) - now()
                 if len(recent) == _CHANNEL_EDITS:
-                    wait = max(wait, recent[0] + _WINDOW_SECONDS - loop.time())
+                    wait = max(wait, recent[0] + _WINDOW_SECONDS - now())
                 if wait > 0:
-                    await asyncio.sleep(wait)
+                    # What is marked meanwhile may be due sooner.
+                    wake.clear()
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(wake.wait(), wait)
                     continue
                 del dirty[key]
                 try:
@@ -182,36 +193,28 @@ class LiveMessages:
                 except Exception as error:
                     log.warning("live message failed", kind=key[0], key=key[1], exc_info=error)
                     dirty[key] = None
-                    await asyncio.sleep(_RETRY_SECONDS)
+                    self._due[key] = now() + _RETRY_SECONDS
                     continue
                 if edited:
                     self.edits += 1
-                    recent.append(loop.time())
-                    self._edited_at[key] = loop.time()
+                    recent.append(now())
+                    self._due[key] = now() + _MESSAGE_SECONDS
         finally:
             self._editors.pop(lane, None)
+            self._wake.pop(lane, None)
             if not dirty:
                 self._dirty.pop(lane, None)
 
     async def _sort_out(self, dirty: dict[Key, None]) -> None:
         keys = list(dirty)
         dirty.clear()
-        if any(key not in self._rows for key in keys):
-            for key in keys:
-                row = await self._timeline.live_message(*key)
-                if row is not None:
-                    self._rows[key] = row
+        unknown = [key for key in keys if key not in self._rows]
+        if unknown:
+            rows = await self._timeline.some_live_messages(unknown)
+            self._rows.update({(row.kind, row.key): row for row in rows})
         for key in keys:
             if key in self._rows:
                 self.mark(*key)
-
-    def _most_urgent(self, dirty: dict[Key, None], now: float) -> tuple[Key, float]:
-        def wait(key: Key) -> float:
-            last = self._edited_at.get(key)
-            return 0.0 if last is None else max(0.0, last + _MESSAGE_SECONDS - now)
-
-        key = min(dirty, key=wait)
-        return key, wait(key)
 
     async def _show(self, key: Key) -> bool:
         """Bring one live message up to date; say whether Discord was asked to."""
@@ -301,7 +304,7 @@ class LiveMessages:
 
     async def _let_go(self, key: Key) -> None:
         self._rows.pop(key, None)
-        self._edited_at.pop(key, None)
+        self._due.pop(key, None)
         await self._timeline.drop_live_message(*key)
 
     async def _delete(self, row: LiveMessage) -> None:

@@ -67,18 +67,28 @@ class GuildService:
         self._rows: dict[int, dict[str, Any]] = {}
         # What Discord says of a guild's language, until the guild chooses one itself.
         self._discord_locales: dict[int, str] = {}
+        # Put together once: they are asked for with every question.
+        self._guilds: dict[int, Guild] = {}
 
     async def load(self) -> None:
         """Read all guilds' choices."""
         rows = await self._database.read(store.all_guilds)
         self._rows = {row["guild_id"]: row for row in rows}
+        self._guilds.clear()
 
     def saw_locale(self, guild_id: int, tag: object) -> None:
         """Take note of the language Discord gives for a guild."""
         self._discord_locales[guild_id] = locale_of(tag)
+        self._guilds.pop(guild_id, None)
 
     def get(self, guild_id: int) -> Guild:
         """Return a guild's settings; every guild has some."""
+        guild = self._guilds.get(guild_id)
+        if guild is None:
+            guild = self._guilds[guild_id] = self._put_together(guild_id)
+        return guild
+
+    def _put_together(self, guild_id: int) -> Guild:
         row = self._rows.get(guild_id, {})
         locale = row.get("locale") or self._default_locale(guild_id)
         return Guild(

@@ -249,17 +249,11 @@ def load_of(
     for its index: a session holds thousands of questions, a person in a guild few.
     """
     row = connection.execute(
-        "SELECT count(*), coalesce(sum(anonymous), 0), (SELECT max(asked_at) FROM questions"
-        " WHERE guild_id = :guild AND session_id = :session AND author_id = :author"
-        " AND source <> 'staff' AND message_id IS NOT :message)"
-        " FROM questions WHERE guild_id = :guild AND session_id = :session"
-        " AND author_id = :author AND state IN ('pending', 'open', 'current')",
-        {
-            "guild": session.guild_id,
-            "session": session.id,
-            "author": author_id,
-            "message": but_message_id,
-        },
+        "SELECT count(*) FILTER (WHERE state IN ('pending', 'open', 'current')),"
+        " count(*) FILTER (WHERE anonymous AND state IN ('pending', 'open', 'current')),"
+        " max(asked_at) FILTER (WHERE source <> 'staff' AND message_id IS NOT ?)"
+        " FROM questions WHERE guild_id = ? AND session_id = ? AND author_id = ?",
+        (but_message_id, session.guild_id, session.id, author_id),
     ).fetchone()
     return row[0], row[1], row[2]
 

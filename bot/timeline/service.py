@@ -1,7 +1,7 @@
 """The timeline: appended in the transaction of the change, read by everything else."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from bot.database import Database, Transaction, utc_now
@@ -41,6 +41,10 @@ class Timeline:
     async def live_message(self, kind: str, key: int) -> LiveMessage | None:
         """Return one live message's row."""
         return await self.database.read(store.live_message, kind, key)
+
+    async def some_live_messages(self, wanted: Iterable[tuple[str, int]]) -> list[LiveMessage]:
+        """Return the rows of some live messages, by kind and key; not all may have one."""
+        return await self.database.read(store.some_live_messages, wanted)
 
     async def live_messages(self) -> list[LiveMessage]:
         """Return the rows of all live messages."""

@@ -197,6 +197,12 @@ def live_messages(connection: Reader) -> list[LiveMessage]:
     return [_live_of(row) for row in connection.execute("SELECT * FROM live_messages")]
 
 
+def some_live_messages(connection: Reader, wanted: Iterable[tuple[str, int]]) -> list[LiveMessage]:
+    """Return those of some live messages, by kind and key, that there are."""
+    found = (live_message(connection, kind, key) for kind, key in wanted)
+    return [one for one in found if one is not None]
+
+
 def live_message_at(connection: Reader, message_id: int) -> LiveMessage | None:
     """Return the live message that `message_id` shows."""
     row = connection.execute(

@@ -9,7 +9,7 @@ from discord import ui
 from bot.archive import ERASED
 from bot.guilds import GUILD_CONFIGURED, PERSON_MUTED
 from bot.localization import Words
-from bot.questions import ANSWER_POST, ASK_POST, Board, Question, State, events
+from bot.questions import ANSWER_POST, ASK_POST, Board, Question, Source, State, events
 from bot.sessions import BOARD, EDITED, ENDED, PANEL, STARTED
 from bot.timeline import Event, LiveMessage
 from cogs.controls import Lasting, button, row, select
@@ -74,6 +74,8 @@ class Faces:
     def _asked(self, event: Event) -> Iterable[int]:
         if event.kind == ERASED:
             return event.data.get("question_ids", [])
+        if event.kind == events.ASKED and event.data.get("source") == Source.MESSAGE:
+            return []  # It stands in its own message, as nearly all do.
         question_id = event.data.get("question_id")
         return [question_id] if question_id is not None and event.kind in _ON_BOARD else []
 
