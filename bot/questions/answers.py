@@ -46,10 +46,15 @@ class Answers:
 
         def work(tx: Transaction) -> AnswerReceipt | None:
             known = store.answer_by_message(tx, message_id)
+            if known is not None and not body.strip():
+                self._remove(tx, known)
+                return None
             if known is not None:
                 return self._follow(tx, session, known, body, by)
             question = _chosen(tx, replied_to, ordinal)
             if question is None or question.session_id != session.id or not body.strip():
+                return None
+            if store.is_taken_back(tx, session.id, message_id, body):
                 return None
             saw_person(tx, session.guild_id, by.id, by.name)
             return self._store(
@@ -201,9 +206,18 @@ class Answers:
         question_row = store.guild_of_question(tx, answer.question_id)
         question = store.get(tx, answer.question_id, question_row)
         assert question is not None  # noqa: S101 - answers belong to one; for the type checker
-        given = store.answered_event(tx, question.session_id, answer.id)
+        standing = store.answers(tx, [question.id]).get(question.id, ())
+        # What closed the question is taken back with its last answer: until then another one
+        # keeps it closed, whichever of them it was that closed it.
+        is_last = not answer.supplement and all(other.supplement for other in standing)
+        given = [
+            event
+            for event in store.answered_events(tx, question)
+            if (is_last and event.data.get("changes"))
+            or (event.data["answer_id"] == answer.id and (is_last or not event.data.get("changes")))
+        ]
         changes: list[dict[str, Any]] = []
-        for change in given.data.get("changes", ()) if given else ():
+        for change in [change for one in given for change in one.data.get("changes", ())]:
             now = store.state_columns(tx, change["id"])
             if all(now[name] == value for name, value in change["after"].items()):
                 before = dict(change["before"])
@@ -217,8 +231,8 @@ class Answers:
                 events.ANSWER_REMOVED, question, None, changes=changes, answer_id=answer.id
             ),
         )
-        if given is not None:
-            mark_undone(tx, given.id, removed)
+        for one in given:
+            mark_undone(tx, one.id, removed)
 
 
 def _chosen(tx: Transaction, replied_to: int, ordinal: int | None) -> Question | None:
@@ -230,6 +244,16 @@ def _chosen(tx: Transaction, replied_to: int, ordinal: int | None) -> Question |
         guild_id = store.guild_of_question(tx, earlier.question_id)
         return store.get(tx, earlier.question_id, guild_id)
     if ordinal is not None and 1 <= ordinal <= len(questions):
-        return questions[ordinal - 1]
+        return _standing_for(tx, questions[ordinal - 1])
     waiting = [q for q in questions if q.state in UNFINISHED]
-    return (waiting or questions)[0]
+    return _standing_for(tx, (waiting or questions)[0])
+
+
+def _standing_for(tx: Transaction, question: Question) -> Question:
+    """Follow a merged question to the one it became part of."""
+    while question.state is State.MERGED and question.merged_into is not None:
+        target = store.get(tx, question.merged_into, question.guild_id)
+        if target is None:
+            break
+        question = target
+    return question

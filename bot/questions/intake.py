@@ -72,34 +72,59 @@ class Intake:
             bodies = [seen.text.strip()]
         if not rows and not bodies:
             return Receipt(is_empty=bool(seen.bodies))
+        if any(_is_erased(row) for row in rows):
+            # Its author had the words erased; that they still stand there revives nothing.
+            return Receipt()
         plan = match_edit([(row.id, row.body) for row in rows], bodies)
         by_id = {row.id: row for row in rows}
-        taken: list[Question] = []
         for question_id in plan.gone:
-            self._withdraw(tx, by_id[question_id], seen.author.id)
-        fresh: list[int] = []
-        for index, body in enumerate(bodies):
-            question_id = plan.kept.get(index)
-            if question_id is None:
-                fresh.append(index)
-            else:
-                taken.append(self._keep(tx, by_id[question_id], body, index, seen))
+            self._withdraw(tx, by_id[question_id], seen.author.id, followed=True)
+        kept = {index: by_id[question_id] for index, question_id in plan.kept.items()}
+        back = [index for index in sorted(kept) if kept[index].state is State.WITHDRAWN]
+        back = [i for i in back if kept[i].body != bodies[i] or _went_with_message(tx, kept[i])]
+        room_back = len(back)
+        if back and not unlimited:
+            room_back = self._room_left(tx, seen, guild)
+        taken = [
+            self._keep(tx, question, bodies[index], index, seen, unlimited)
+            for index, question in sorted(kept.items())
+            if question.state is not State.WITHDRAWN or index in back[:room_back]
+        ]
+        fresh = plan.added
         room = len(fresh) if unlimited else self._room(tx, seen, guild, fresh)
+        taken += self._take(tx, seen, bodies, fresh[:room], unlimited, gap_began)
+        return Receipt(
+            taken=tuple(taken),
+            is_empty="" in seen.bodies,
+            is_over_limit=room < len(fresh) or room_back < len(back),
+        )
+
+    def _take(
+        self,
+        tx: Transaction,
+        seen: SeenMessage,
+        bodies: Sequence[str],
+        fresh: Sequence[int],
+        trusted: bool,
+        gap_began: datetime | None,
+    ) -> list[Question]:
+        """Take the questions at some places of a message."""
+        known = set[str]()
         if fresh:
             saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
-        known = set[str]()
-        if gap_began is not None:
-            known = store.texts_since(
-                tx, seen.session.id, seen.author.id, gap_began, seen.message_id
-            )
-        for index in fresh[:room]:
+            if gap_began is not None:
+                known = store.texts_since(
+                    tx, seen.session.id, seen.author.id, gap_began, seen.message_id
+                )
+        taken: list[Question] = []
+        for index in fresh:
             if bodies[index] in known:
                 continue
             question = store.insert(
                 tx,
                 seen,
                 bodies[index],
-                state=State.PENDING if seen.session.moderated else State.OPEN,
+                state=_first_state(seen, trusted=trusted),
                 source=Source.MESSAGE,
                 ordinal=index,
                 message_id=seen.message_id,
@@ -107,36 +132,57 @@ class Intake:
             store.put_attachments(tx, question.id, seen.attachments if index == 0 else ())
             self._timeline.append(
                 tx,
-                events.event(events.ASKED, question, seen.author.id, number=question.number),
+                events.event(
+                    events.ASKED,
+                    question,
+                    seen.author.id,
+                    number=question.number,
+                    source=str(question.source),
+                ),
                 seen.sent_at,
             )
             taken.append(question)
-        return Receipt(
-            taken=tuple(taken),
-            is_empty=bool(seen.bodies) and not bodies,
-            is_over_limit=room < len(fresh),
-        )
+        return taken
 
     def _room(self, tx: Transaction, seen: SeenMessage, guild: Guild, fresh: Sequence[int]) -> int:
         """Say how many of the fresh questions the person's limits leave room for."""
         if not fresh:
             return 0
         pace = to_micros(seen.sent_at) - int(guild.rules.question_pace / timedelta(microseconds=1))
-        waiting, _, last = store.load_of(tx, seen.session, seen.author.id, seen.message_id)
+        _, _, last = store.load_of(tx, seen.session, seen.author.id, seen.message_id)
         if last is not None and pace < last <= to_micros(seen.sent_at):
             return 0
+        return self._room_left(tx, seen, guild)
+
+    def _room_left(self, tx: Transaction, seen: SeenMessage, guild: Guild) -> int:
+        waiting, _, _ = store.load_of(tx, seen.session, seen.author.id)
         return max(0, guild.rules.open_questions - waiting)
 
     def _keep(
-        self, tx: Transaction, question: Question, body: str, ordinal: int, seen: SeenMessage
+        self,
+        tx: Transaction,
+        question: Question,
+        body: str,
+        ordinal: int,
+        seen: SeenMessage,
+        trusted: bool,
     ) -> Question:
         if question.ordinal != ordinal:
             store.place(tx, question.id, ordinal)
+        state = _first_state(seen, trusted=trusted)
         if question.body != body:
             question = store.rewrite(tx, question, body, self._timeline.clock())
-            self._timeline.append(tx, events.event(events.EDITED, question, seen.author.id))
+            changes: list[dict[str, object]] = []
+            if state is State.PENDING and question.state in (State.OPEN, State.CURRENT):
+                # What was approved is not what it says now.
+                question, change = events.change(
+                    tx, question.id, {"state": str(state), "taken_at": None}
+                )
+                changes.append(change)
+            self._timeline.append(
+                tx, events.event(events.EDITED, question, seen.author.id, changes=changes)
+            )
         if question.state is State.WITHDRAWN:
-            state = State.PENDING if seen.session.moderated else State.OPEN
             question, change = events.change(
                 tx, question.id, {"state": str(state), "closed_at": None}
             )
@@ -145,14 +191,17 @@ class Intake:
             )
         return question
 
-    def _withdraw(self, tx: Transaction, question: Question, actor_id: int | None) -> None:
+    def _withdraw(
+        self, tx: Transaction, question: Question, actor_id: int | None, *, followed: bool
+    ) -> None:
         if question.state not in UNFINISHED:
             return  # What was answered stays in the record; /me erase takes the words out.
         question, change = events.change(
             tx, question.id, events.closing(State.WITHDRAWN, self._timeline.clock())
         )
         self._timeline.append(
-            tx, events.event(events.WITHDRAWN, question, actor_id, changes=[change])
+            tx,
+            events.event(events.WITHDRAWN, question, actor_id, changes=[change], followed=followed),
         )
 
     async def messages_deleted(self, message_ids: Collection[int]) -> int:
@@ -163,7 +212,7 @@ class Intake:
             for message_id in message_ids:
                 for question in store.of_message(tx, message_id):
                     if question.source is not Source.ASK and question.state in UNFINISHED:
-                        self._withdraw(tx, question, None)
+                        self._withdraw(tx, question, None, followed=True)
                         number += 1
             return number
 
@@ -187,16 +236,15 @@ class Intake:
         guild = self._guilds.get(seen.session.guild_id)
 
         def work(tx: Transaction) -> Question:
-            living = [
-                question
-                for question in store.of_message(tx, seen.message_id)
-                if question.state is not State.WITHDRAWN
-            ]
+            known = [q for q in store.of_message(tx, seen.message_id) if not _is_erased(q)]
+            living = [question for question in known if question.state is not State.WITHDRAWN]
             if living:
                 return living[0]
             if not staff:
                 self._check_limits(tx, seen.session, by, guild, anonymous=False)
             saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
+            if known:
+                return self._keep(tx, known[0], body, 0, seen, staff)
             question = store.insert(
                 tx,
                 seen,
@@ -261,7 +309,7 @@ class Intake:
         """Change the text of one's own question from the form; it is approved afresh.
 
         Raises:
-            NoSuchQuestion: it isn't `by`'s, or it is closed.
+            NoSuchQuestion: it isn't `by`'s, not from the form, or it is closed.
             EmptyText, TextTooLong.
         """
         body = _checked(body)
@@ -269,6 +317,8 @@ class Intake:
 
         def work(tx: Transaction) -> Question:
             question = self._own(tx, question_id, by, session)
+            if question.source is not Source.ASK:
+                raise NoSuchQuestion  # That one says what its message says.
             if question.body == body:
                 return question
             question = store.rewrite(tx, question, body, self._timeline.clock())
@@ -295,7 +345,8 @@ class Intake:
 
         def work(tx: Transaction) -> Question:
             question = self._own(tx, question_id, by, session)
-            self._withdraw(tx, question, None if question.anonymous else by.id)
+            actor_id = None if question.anonymous else by.id
+            self._withdraw(tx, question, actor_id, followed=False)
             return question
 
         return await self._database.write(work)
@@ -314,7 +365,12 @@ class Intake:
 
     def _own(self, tx: Transaction, question_id: int, by: Person, session: Session) -> Question:
         question = store.get(tx, question_id, session.guild_id)
-        if question is None or question.author_id != by.id or question.state not in UNFINISHED:
+        if (
+            question is None
+            or question.session_id != session.id
+            or question.author_id != by.id
+            or question.state not in UNFINISHED
+        ):
             raise NoSuchQuestion
         return question
 
@@ -332,6 +388,20 @@ class Intake:
             if timedelta(0) <= passed < guild.rules.question_pace:
                 left = guild.rules.question_pace - passed
                 raise TooFast(seconds=int(left.total_seconds()) + 1)
+
+
+def _first_state(seen: SeenMessage, *, trusted: bool) -> State:
+    return State.PENDING if seen.session.moderated and not trusted else State.OPEN
+
+
+def _is_erased(question: Question) -> bool:
+    return question.author_id is None and not question.body
+
+
+def _went_with_message(tx: Transaction, question: Question) -> bool:
+    """Say whether a question went because its message did, not by hand nor turned down."""
+    gone = store.departure(tx, question)
+    return gone is None or bool(gone.data.get("followed"))
 
 
 def show_ask(tx: Transaction, question: Question) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.database import Transaction
-from bot.errors import N_, NotAllowed
+from bot.errors import N_, Conflict, NotAllowed
 from bot.guilds import Person, Role, names
 from bot.questions import events, store
 from bot.questions.errors import (
@@ -28,7 +28,7 @@ from bot.questions.model import (
     State,
 )
 from bot.sessions import Session, SessionService
-from bot.timeline import NewEvent, Timeline, latest_to_undo, mark_undone
+from bot.timeline import Event, NewEvent, Timeline, latest_to_undo, mark_undone
 
 UPCOMING = 5
 
@@ -54,13 +54,20 @@ class Queue:
         self._sessions = sessions
 
     async def next(
-        self, session: Session, by: Person, number: int | None = None
+        self,
+        session: Session,
+        by: Person,
+        number: int | None = None,
+        *,
+        expected: int | None = None,
     ) -> Question | None:
         """Take the next question, or #`number`; the current one counts as answered.
 
+        `expected` is the id of the question that `by` saw as the current one, 0 for none.
         Returns None when the current one was the last.
 
         Raises:
+            Conflict: somebody was faster, another one is current than `expected`.
             QueueEmpty: none is current and none waits.
             NoSuchQuestion, AlreadyClosed: about #`number`.
         """
@@ -69,6 +76,7 @@ class Queue:
 
         def work(tx: Transaction) -> Question | None:
             before = store.current(tx, session.id)
+            _check_expected(before, expected)
             if number is not None:
                 upcoming = self._waiting(tx, session, number)
             else:
@@ -86,6 +94,7 @@ class Queue:
                     {"state": str(State.CURRENT), "taken_at": events.micros(now)},
                 )
                 changes.append(change)
+                _show_if_asked(tx, upcoming)
             subject = upcoming or before
             assert subject is not None  # noqa: S101 - QueueEmpty above; for the type checker
             self._append(tx, events.NEXT, subject, by, changes, taken=upcoming is not None)
@@ -94,11 +103,20 @@ class Queue:
         return await self._database.write(work)
 
     async def close(
-        self, session: Session, by: Person, state: State, number: int | None = None
+        self,
+        session: Session,
+        by: Person,
+        state: State,
+        number: int | None = None,
+        *,
+        expected: int | None = None,
     ) -> Question:
         """Close the current question, or #`number`, as answered, missed or skipped.
 
+        `expected` is the id of the question that `by` saw as the current one.
+
         Raises:
+            Conflict: somebody was faster, another one is current than `expected`.
             NothingCurrent, NoSuchQuestion, AlreadyClosed.
         """
         self._require_staff(by, session)
@@ -108,6 +126,7 @@ class Queue:
                 question = store.current(tx, session.id)
                 if question is None:
                     raise NothingCurrent
+                _check_expected(question, expected)
             else:
                 question = self._numbered(tx, session, number)
             if question.state in (state, State.MERGED, State.WITHDRAWN):
@@ -120,16 +139,31 @@ class Queue:
         return await self._database.write(work)
 
     async def reopen(self, session: Session, by: Person, number: int) -> Question:
-        """Put a closed question back into the queue."""
+        """Put a closed question back into the queue.
+
+        Raises:
+            AlreadyClosed: its author took it back, which is theirs to do.
+            NoSuchQuestion.
+        """
         self._require_staff(by, session)
 
         def work(tx: Transaction) -> Question:
             question = self._numbered(tx, session, number)
             if question.state in UNFINISHED:
                 return question
+            if question.state is State.WITHDRAWN:
+                gone = store.departure(tx, question)
+                if gone is None or gone.kind != events.REJECTED or not question.body:
+                    raise AlreadyClosed(number=number)
+            parted: dict[str, int] = {}
+            if question.state is State.MERGED and question.merged_into is not None:
+                parted["parted_from"] = question.merged_into
+                store.unmerge_votes(tx, question.id, question.merged_into)
+                store.count_votes(tx, question.merged_into)
             values = {"state": str(State.OPEN), "closed_at": None, "merged_into": None}
             question, change = events.change(tx, question.id, values)
-            self._append(tx, events.REOPENED, question, by, [change])
+            _show_if_asked(tx, question)
+            self._append(tx, events.REOPENED, question, by, [change], **parted)
             return question
 
         return await self._database.write(work)
@@ -167,7 +201,7 @@ class Queue:
             gone = (State.MERGED, State.WITHDRAWN)
             if source.id == target.id or source.state in gone or target.state in gone:
                 raise CannotMerge
-            store.copy_votes(tx, source, target, via=_merge_via(source.id))
+            store.merge_votes(tx, source, target)
             store.count_votes(tx, target.id)
             values = events.closing(State.MERGED, self._timeline.clock())
             values["merged_into"] = target.id
@@ -210,7 +244,7 @@ class Queue:
     async def decide(
         self, session: Session, by: Person, question_id: int, *, approve: bool
     ) -> Question:
-        """Approve a pending question, or turn it down.
+        """Approve a pending question, or turn it down: nobody sees it then.
 
         Raises:
             NotPending: somebody else decided.
@@ -227,11 +261,11 @@ class Queue:
             values: Mapping[str, Any] = (
                 {"state": str(State.OPEN)}
                 if approve
-                else events.closing(State.SKIPPED, self._timeline.clock())
+                else events.closing(State.WITHDRAWN, self._timeline.clock())
             )
             question, change = events.change(tx, question.id, values)
-            if approve and question.source is Source.ASK:
-                show_ask(tx, question)
+            if approve:
+                _show_if_asked(tx, question)
             kind = events.APPROVED if approve else events.REJECTED
             self._append(tx, kind, question, by, [change])
             return question
@@ -248,16 +282,15 @@ class Queue:
         self._require_staff(by, session)
 
         def work(tx: Transaction) -> tuple[str, Question | None]:
-            last = latest_to_undo(tx, session.id, events.UNDOABLE)
+            # An attendee's supplement is not the staff's to undo; it may have come just now.
+            last = latest_to_undo(tx, session.id, events.UNDOABLE, unless="supplement")
             if last is None:
                 raise NothingToUndo
             reverse = _put_back(tx, last.data.get("changes", ()))
             answer_id = last.data.get("answer_id")
             if isinstance(answer_id, int):
                 store.delete_answer(tx, answer_id, self._timeline.clock())
-            if last.kind == events.MERGED:
-                store.clear_votes(tx, last.data["into"], _merge_via(last.data["question_id"]))
-                store.count_votes(tx, last.data["into"])
+            _put_votes_back(tx, last, session.guild_id)
             undone = NewEvent(
                 events.UNDONE,
                 session.guild_id,
@@ -374,10 +407,15 @@ class Queue:
         )
 
     async def left_over(self, session: Session) -> list[Question]:
-        """Return what nobody answered: missed, skipped without an answer, still open."""
-        questions = await self._database.read(store.of_session, session.id)
-        left = (State.OPEN, State.CURRENT, State.MISSED)
-        return [q for q in questions if q.state in left and not q.joke]
+        """Return what nobody answered: missed or still open, by number."""
+        now = self._timeline.clock()
+
+        def work(connection: store.Reader) -> list[Question]:
+            left = (State.OPEN, State.CURRENT, State.MISSED)
+            return store.queue(connection, session.id, now, states=left)
+
+        found = await self._database.read(work)
+        return sorted((q for q in found if not q.joke), key=lambda q: q.number)
 
     def _require_staff(self, by: Person, session: Session) -> None:
         if not self._sessions.is_staff(by, session):
@@ -407,8 +445,27 @@ class Queue:
         return question
 
 
-def _merge_via(source_id: int) -> str:
-    return f"merged:{source_id}"
+def _check_expected(current: Question | None, expected: int | None) -> None:
+    if expected is not None and expected != (current.id if current is not None else 0):
+        raise Conflict
+
+
+def _show_if_asked(tx: Transaction, question: Question) -> None:
+    if question.source is Source.ASK:
+        show_ask(tx, question)
+
+
+def _put_votes_back(tx: Transaction, undone: Event, guild_id: int) -> None:
+    question_id = undone.data["question_id"]
+    if undone.kind == events.MERGED:
+        store.unmerge_votes(tx, question_id, undone.data["into"])
+        store.count_votes(tx, undone.data["into"])
+    elif undone.kind == events.REOPENED and "parted_from" in undone.data:
+        source = store.get(tx, question_id, guild_id)
+        target = store.get(tx, undone.data["parted_from"], guild_id)
+        if source is not None and target is not None:
+            store.merge_votes(tx, source, target)
+            store.count_votes(tx, target.id)
 
 
 def _put_back(tx: Transaction, changes: Any) -> list[dict[str, Any]]:

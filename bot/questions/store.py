@@ -228,14 +228,18 @@ def counts(connection: Reader, session_id: int, now: datetime) -> dict[State, in
 
 
 def of_author(
-    connection: Reader, guild_id: int, author_id: int, session_id: int | None = None
+    connection: Reader,
+    guild_id: int,
+    author_id: int,
+    session_id: int | None = None,
+    limit: int = 200,
 ) -> list[Question]:
     """Return a person's questions in a guild or one session, newest first."""
     only = " AND session_id = :session" if session_id is not None else ""
     rows = connection.execute(
         f"SELECT * FROM questions WHERE guild_id = :guild AND author_id = :author{only}"  # noqa: S608
-        " ORDER BY id DESC LIMIT 200",
-        {"guild": guild_id, "author": author_id, "session": session_id},
+        " ORDER BY id DESC LIMIT :limit",
+        {"guild": guild_id, "author": author_id, "session": session_id, "limit": limit},
     )
     return [question_of(row) for row in rows]
 
@@ -251,7 +255,8 @@ def load_of(
     row = connection.execute(
         "SELECT count(*) FILTER (WHERE state IN ('pending', 'open', 'current')),"
         " count(*) FILTER (WHERE anonymous AND state IN ('pending', 'open', 'current')),"
-        " max(asked_at) FILTER (WHERE source <> 'staff' AND message_id IS NOT ?)"
+        " max(asked_at) FILTER"
+        "  (WHERE source <> 'staff' AND (?1 IS NULL OR message_id IS NOT ?1))"
         " FROM questions WHERE guild_id = ? AND session_id = ? AND author_id = ?",
         (but_message_id, session.guild_id, session.id, author_id),
     ).fetchone()
@@ -286,8 +291,10 @@ def set_votes(tx: Transaction, question_id: int, via: str, user_ids: Iterable[in
     )
 
 
-def copy_votes(tx: Transaction, source: Question, target: Question, via: str) -> None:
-    """Give `target` the votes of `source`, and its author's wish, under the name `via`."""
+def merge_votes(tx: Transaction, source: Question, target: Question) -> None:
+    """Give `target` the votes that `source` has now, and its author's wish."""
+    via = _merged_via(source.id)
+    clear_votes(tx, target.id, via)
     tx.execute(
         "INSERT OR IGNORE INTO votes (question_id, user_id, via)"
         " SELECT DISTINCT ?, user_id, ? FROM votes WHERE question_id = ? AND user_id IS NOT ?",
@@ -295,6 +302,27 @@ def copy_votes(tx: Transaction, source: Question, target: Question, via: str) ->
     )
     if source.author_id is not None and source.author_id != target.author_id:
         vote(tx, target.id, source.author_id, via, on=True)
+
+
+def unmerge_votes(tx: Transaction, source_id: int, target_id: int) -> None:
+    """Take from the target what `merge_votes` gave it."""
+    clear_votes(tx, target_id, _merged_via(source_id))
+
+
+def _merged_via(source_id: int) -> str:
+    return f"merged:{source_id}"
+
+
+def takes_votes(connection: Reader, session_id: int, now: datetime) -> bool:
+    """Say whether a session goes on, or still takes late questions.
+
+    Afterwards its counts stand still: who voted is forgotten one day, the number is not.
+    """
+    found = connection.execute(
+        "SELECT 1 FROM sessions WHERE id = ? AND (ended_at IS NULL OR late_until > ?)",
+        (session_id, to_micros(now)),
+    ).fetchone()
+    return found is not None
 
 
 def count_votes(tx: Transaction, question_id: int) -> tuple[int, bool]:
@@ -366,6 +394,25 @@ def answer_by_message(connection: Reader, message_id: int) -> Answer | None:
         "SELECT * FROM answers WHERE message_id = ? AND deleted_at IS NULL", (message_id,)
     ).fetchone()
     return answer_of(row) if row else None
+
+
+def is_taken_back(connection: Reader, session_id: int, message_id: int, body: str) -> bool:
+    """Say whether a reply gave an answer that staff have undone, or its author had erased.
+
+    The reply may still stand on Discord: read again, it must not come back.
+    """
+    rows = connection.execute(
+        "SELECT a.body, a.author_id, (SELECT u.kind FROM events e JOIN events u"
+        "  ON u.id = e.undone_by WHERE e.session_id = ? AND e.kind = 'question.answered'"
+        "  AND json_extract(e.data, '$.answer_id') = a.id) AS undone"
+        " FROM answers a WHERE a.message_id = ? AND a.deleted_at IS NOT NULL",
+        (session_id, message_id),
+    )
+    return any(
+        (row["author_id"] is None and not row["body"])
+        or (row["body"] == body and row["undone"] == "question.undone")
+        for row in rows
+    )
 
 
 def answer_messages_of_session(connection: Reader, session_id: int) -> dict[int, int]:
@@ -456,11 +503,22 @@ def guild_of_question(connection: Reader, question_id: int) -> int:
     return row[0]
 
 
-def answered_event(connection: Reader, session_id: int, answer_id: int) -> Event | None:
-    """Return the event with which an answer came in, unless it was undone."""
-    row = connection.execute(
-        "SELECT * FROM events WHERE session_id = ? AND kind = 'question.answered'"
-        " AND undone_by IS NULL AND json_extract(data, '$.answer_id') = ?",
-        (session_id, answer_id),
-    ).fetchone()
-    return event_of(row) if row else None
+def answered_events(connection: Reader, question: Question) -> list[Event]:
+    """Return the events with which a question's answers came in, latest first, undone ones not."""
+    return _events_about(connection, question, ("question.answered",))
+
+
+def departure(connection: Reader, question: Question) -> Event | None:
+    """Return how a withdrawn question went: with its message, by hand, or turned down."""
+    kinds = ("question.withdrawn", "question.rejected")
+    return next(iter(_events_about(connection, question, kinds)), None)
+
+
+def _events_about(connection: Reader, question: Question, kinds: Sequence[str]) -> list[Event]:
+    marks = ",".join("?" * len(kinds))
+    rows = connection.execute(
+        f"SELECT * FROM events WHERE session_id = ? AND kind IN ({marks})"  # noqa: S608
+        " AND undone_by IS NULL AND json_extract(data, '$.question_id') = ? ORDER BY id DESC",
+        (question.session_id, *kinds, question.id),
+    )
+    return [event_of(row) for row in rows]

@@ -1,12 +1,12 @@
 """Votes: one a person, however many things they tapped."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from bot.database import Transaction
 from bot.guilds import Person, saw_person
 from bot.questions import events, store
 from bot.questions.errors import NoSuchQuestion, OwnVote
-from bot.questions.model import UNFINISHED, Question
+from bot.questions.model import UNFINISHED, Question, State
 from bot.sessions import Session
 from bot.timeline import Timeline
 
@@ -28,7 +28,7 @@ class Votes:
 
         def work(tx: Transaction) -> bool:
             questions = store.of_message(tx, message_id)
-            for question in questions:
+            for question in self._counting(tx, questions):
                 if question.author_id != user_id:
                     store.vote(tx, question.id, user_id, emoji, on=on)
                     self._recount(tx, question)
@@ -40,7 +40,7 @@ class Votes:
         """Follow the removal of all reactions of some emojis."""
 
         def work(tx: Transaction) -> None:
-            for question in store.of_message(tx, message_id):
+            for question in self._counting(tx, store.of_message(tx, message_id)):
                 for emoji in emojis:
                     store.clear_votes(tx, question.id, emoji)
                 self._recount(tx, question)
@@ -51,7 +51,7 @@ class Votes:
         """Make the votes by reaction exactly those: emoji → people (after a pause)."""
 
         def work(tx: Transaction) -> None:
-            for question in store.of_message(tx, message_id):
+            for question in self._counting(tx, store.of_message(tx, message_id)):
                 for emoji, people in user_ids.items():
                     others = [one for one in people if one != question.author_id]
                     store.set_votes(tx, question.id, emoji, others)
@@ -92,3 +92,12 @@ class Votes:
         if changed:
             # Who voted stays in the votes: the timeline knows only that the count changed.
             self._timeline.append(tx, events.event(events.VOTED, question, None, votes=votes))
+        if question.state is State.MERGED and question.merged_into is not None:
+            target = store.get(tx, question.merged_into, question.guild_id)
+            if target is not None:
+                store.merge_votes(tx, question, target)
+                self._recount(tx, target)
+
+    def _counting(self, tx: Transaction, questions: Sequence[Question]) -> list[Question]:
+        now = self._timeline.clock()
+        return [q for q in questions if store.takes_votes(tx, q.session_id, now)]

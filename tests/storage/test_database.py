@@ -181,7 +181,7 @@ async def test_closing_twice_and_then_writing_fails_plainly(tmp_path: Path) -> N
     database = await Database.open(tmp_path / "numbers.sqlite3", migrations=[NUMBERS])
     await database.close()
     await database.close()
-    with pytest.raises(ValueError, match="closed"):
+    with pytest.raises(ValueError, match="no active connection"):
         await database.write(put, 1)
 
 
