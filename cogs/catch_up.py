@@ -14,7 +14,7 @@ import structlog
 
 from bot.database import fact, from_micros, put_fact, to_micros
 from bot.sessions import Session
-from cogs.kit import Services, is_passing
+from cogs.kit import Services, is_trouble
 from cogs.questions.listener import LATER, TAKEN, VOTES, Listener, carries, plain_emoji
 
 log = structlog.get_logger(__name__)
@@ -84,7 +84,7 @@ class CatchUp:
             try:
                 await self._read(client, session, away_since, tally)
             except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-                if not is_passing(error):
+                if not is_trouble(error):
                     log.warning("could not read up", session_id=session.id, error=str(error))
                     return tally
                 log.warning(

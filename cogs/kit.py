@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+import aiohttp
 import discord
 import structlog
-from bot.drawing import DrawingWorker
 from discord import app_commands, ui
 
 from bot.archive import Archive
+from bot.drawing import DrawingWorker
 from bot.errors import N_, NotAllowed, StudyBotError
 from bot.guilds import GuildService, Person
 from bot.localization import Words, locale_of, words
@@ -127,11 +128,20 @@ def words_of_guild(services: Services, guild_id: int) -> Words:
     return words(services.guilds.get(guild_id).locale)
 
 
-def is_passing(error: Exception) -> bool:
+# An interaction that expired, and one that was answered already (by a try that seemed to fail).
+_TOO_LATE = frozenset({10062, 40060})
+
+
+def is_too_late(error: Exception) -> bool:
+    """Say whether an interaction can't be answered any more."""
+    return isinstance(error, discord.HTTPException) and error.code in _TOO_LATE
+
+
+def is_trouble(error: Exception) -> bool:
     """Say whether a request may well succeed later: no answer, too many, Discord in trouble."""
     if isinstance(error, discord.HTTPException):
         return error.status == 429 or error.status >= 500
-    return True
+    return isinstance(error, aiohttp.ClientError | OSError)
 
 
 async def tell(
@@ -159,37 +169,52 @@ async def report(interaction: Interaction, error: Exception) -> None:
         error, app_commands.CommandInvokeError | app_commands.TransformerError
     ) and isinstance(error.__cause__, Exception):
         error = error.__cause__
-    _ = words_for(interaction)
     command = interaction.command.qualified_name if interaction.command else interaction.type.name
-    if isinstance(error, StudyBotError):
-        log.info("refused", command=command, guild_id=interaction.guild_id, why=str(error))
-        text = _(error.message, **error.params)
-    elif isinstance(error, app_commands.TransformerError):
-        text = _("I can't use “{value}”. Please check what you typed.", value=error.value)
-    elif isinstance(error, app_commands.NoPrivateMessage):
-        text = _(GuildOnly.message)
-    elif isinstance(error, app_commands.MissingPermissions | app_commands.CheckFailure):
-        text = _("You don't have the permission for this here.")
-    elif isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
-        text = _("This command has changed. Please reload Discord and try again.")
-    elif isinstance(error, discord.Forbidden):
-        log.warning("forbidden", command=command, guild_id=interaction.guild_id, error=str(error))
-        text = _(
-            "I lack a permission for that here. A moderator can see with /setup which one."
-        )
-    else:
-        incident = secrets.token_hex(4)
-        log.error("incident", incident=incident, command=command, exc_info=error)
-        text = _(
-            "Something went wrong on my side, and this was not done. Please try again. If it"
-            " happens again, tell the one who runs this bot: incident {incident}.",
-            incident=incident,
-        )
+    if is_too_late(error):
+        log.warning("too late to answer", command=command, error=str(error))
+        return
+    text = _sentence(error, words_for(interaction), command, interaction.guild_id)
     try:
         await tell(interaction, text)
-    except discord.HTTPException as problem:
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as problem:
         # Too late to answer (the token is gone): the log is all that is left.
         log.warning("could not tell", command=command, text=text, error=str(problem))
+
+
+def _sentence(error: Exception, _: Words, command: str, guild_id: int | None) -> str:
+    if isinstance(error, StudyBotError):
+        log.info("refused", command=command, guild_id=guild_id, why=str(error))
+        return _(error.message, **error.params)
+    if isinstance(error, app_commands.AppCommandError) and (text := _of_command(error, _)):
+        return text
+    if isinstance(error, discord.Forbidden):
+        log.warning("forbidden", command=command, guild_id=guild_id, error=str(error))
+        return _("I lack a permission for that here. A moderator can see with /setup which one.")
+    if is_trouble(error):
+        log.warning("discord in trouble", command=command, error=repr(error))
+        return _(
+            "Discord is having trouble: I can't tell whether this was done. Please look, and try"
+            " again in a moment."
+        )
+    incident = secrets.token_hex(4)
+    log.error("incident", incident=incident, command=command, exc_info=error)
+    return _(
+        "Something went wrong on my side, and this was not done. Please try again. If it"
+        " happens again, tell the one who runs this bot: incident {incident}.",
+        incident=incident,
+    )
+
+
+def _of_command(error: app_commands.AppCommandError, _: Words) -> str | None:
+    if isinstance(error, app_commands.TransformerError):
+        return _("I can't use “{value}”. Please check what you typed.", value=error.value)
+    if isinstance(error, app_commands.NoPrivateMessage):
+        return _(GuildOnly.message)
+    if isinstance(error, app_commands.CheckFailure):
+        return _("You don't have the permission for this here.")
+    if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+        return _("This command has changed. Please reload Discord and try again.")
+    return None
 
 
 class Form(ui.Modal):

@@ -15,7 +15,7 @@ from discord.ext import commands
 
 from bot.questions import Receipt, SeenMessage, parse_answer, parse_questions
 from bot.sessions import Session
-from cogs.kit import Services, channel_ids_of, is_passing, person_of
+from cogs.kit import Services, channel_ids_of, is_trouble, person_of
 
 log = structlog.get_logger(__name__)
 
@@ -263,7 +263,7 @@ async def _react(message: discord.Message | discord.PartialMessage, emoji: str) 
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             # Deleted meanwhile, a missing permission, twenty reactions already: the question
             # is taken all the same, and the board shows it.
-            if pause is None or not is_passing(error):
+            if pause is None or not is_trouble(error):
                 log.info("could not react", emoji=emoji, error=str(error))
                 return
             await asyncio.sleep(pause)
