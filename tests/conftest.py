@@ -27,5 +27,7 @@ def chromium_path() -> str:
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
     found = found or next(map(str, (Path.home() / ".cache").glob(PLAYWRIGHTS_OWN)), None)
     if not found:
-        pytest.skip("no Chromium here: sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji")
+        pytest.skip(
+            "no Chromium here: sudo apt-get install chromium fonts-noto-cjk fonts-noto-color-emoji"
+        )
     return found
