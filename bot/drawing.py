@@ -127,16 +127,16 @@ class DrawingWorker:
         process, self._process = self._process, None
         if process is None:
             return
-        assert process.stdin, "a pipe was asked for"  # noqa: S101 - for the type checker
-        process.stdin.close()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_seconds):
-                await process.wait()
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-        # Reads both pipes to their ends, so that nothing of them stays open.
-        await process.communicate()
+        # Closes its input, which tells it to leave, and reads its output to the end, so that
+        # no pipe stays open.
+        ending = asyncio.create_task(process.communicate(b""))
+        try:
+            await asyncio.wait([ending], timeout=patience_seconds)
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        await ending
 
 
 def work() -> None:

@@ -81,15 +81,13 @@ def render_markdown(
     for question in shown:
         if target_of(question, by_number) is None:
             parts = merged.get(question.number, [])
-            speaker = record.speaker_name
-            paragraphs += _question(question, parts, speaker, _, show_names=show_names)
+            paragraphs += _question(question, parts, _, show_names=show_names)
     return "\n\n".join(paragraphs) + "\n"
 
 
 def _question(
     question: QuestionRecord,
     merged: list[QuestionRecord],
-    speaker: str | None,
     words: Words,
     *,
     show_names: bool,
@@ -112,7 +110,8 @@ def _question(
     # An answer to a question that became part of another one is an answer to both.
     for answer in [*question.answers, *(answer for other in merged for answer in other.answers)]:
         name = answer.author_name if show_names else None
-        if is_apart or answer.is_supplement or (name and name != speaker):
+        # Whoever notes down the speaker's answer is no news; a further one's author is.
+        if is_apart or answer.is_supplement:
             yield _label(answer, name, _)
         yield "\n".join(_answer(answer.body))
         is_apart = True

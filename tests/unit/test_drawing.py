@@ -172,7 +172,7 @@ except KeyboardInterrupt:
 @pytest.fixture
 def program(request: pytest.FixtureRequest) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-W", "error", "-X", "dev", "-c", PROGRAM, request.param],
+        [sys.executable, "-W", "error", "-c", PROGRAM, request.param],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -116,8 +116,9 @@ def test_hidden_names_stand_nowhere():
         question(
             1,
             "q",
-            answer("a", "答えた人"),
-            answer("b", "補った人", supplement=True),
+            answer("a", "書いた人"),
+            answer("b", "答えた人"),
+            answer("c", "補った人", supplement=True),
             asker_name="尋ねた人",
         ),
         question(2, "q", asker_name="匿名の人", is_anonymous=True),
@@ -127,6 +128,7 @@ def test_hidden_names_stand_nowhere():
     assert not [name for name in ("答えた人", "補った人", "尋ねた人", "話した人") if name in hidden]
     shown = exported(record)
     assert all(name in shown for name in ("答えた人", "補った人", "尋ねた人", "話した人"))
+    assert "書いた人" not in shown  # the note-taker, most times: the answer is the speaker's
     assert "匿名の人" not in shown
 
 
