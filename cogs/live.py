@@ -34,6 +34,7 @@ _OLD_MESSAGE_EDITS = 30046
 _UNKNOWN_MESSAGE = 10008
 _UNKNOWN_CHANNEL = 10003
 _RETRY_SECONDS = 10.0
+_LOOK_AGAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,6 @@ class LiveMessages:
         # When each may be edited next, and the latest edits of each channel (loop times).
         self._due: dict[Key, float] = {}
         self._recent: dict[int, deque[float]] = {}
-        self._wake: dict[int, asyncio.Event] = {}
         self._lost: set[Key] = set()
         self._running = False
         self.edits = 0
@@ -131,10 +131,7 @@ class LiveMessages:
         lane = row.channel_id if row else 0
         self._dirty.setdefault(lane, {})[(kind, key)] = None
         if lane not in self._editors:
-            self._wake[lane] = asyncio.Event()
             self._editors[lane] = asyncio.create_task(self._edit_lane(lane), name=f"live:{lane}")
-        else:
-            self._wake[lane].set()
 
     def message_deleted(self, message_id: int) -> None:
         """Have a live message that somebody deleted posted again."""
@@ -169,7 +166,6 @@ class LiveMessages:
 
     async def _edit_lane(self, lane: int) -> None:
         recent = self._recent.setdefault(lane, deque(maxlen=_CHANNEL_EDITS))
-        wake = self._wake[lane]
         now = asyncio.get_running_loop().time
         dirty = self._dirty.setdefault(lane, {})
         try:
@@ -182,10 +178,8 @@ class LiveMessages:
                 if len(recent) == _CHANNEL_EDITS:
                     wait = max(wait, recent[0] + _WINDOW_SECONDS - now())
                 if wait > 0:
-                    # What is marked meanwhile may be due sooner.
-                    wake.clear()
-                    with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(wake.wait(), wait)
+                    # Not all at once: what is marked meanwhile may be due sooner.
+                    await asyncio.sleep(min(wait, _LOOK_AGAIN_SECONDS))
                     continue
                 del dirty[key]
                 try:
@@ -201,7 +195,6 @@ class LiveMessages:
                     self._due[key] = now() + _MESSAGE_SECONDS
         finally:
             self._editors.pop(lane, None)
-            self._wake.pop(lane, None)
             if not dirty:
                 self._dirty.pop(lane, None)
 
