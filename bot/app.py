@@ -30,7 +30,7 @@ from bot.supervisor import Supervisor
 from bot.timeline import Dispatcher, Timeline, drop_old_deliveries
 from cogs.catch_up import CatchUp
 from cogs.courier import Courier
-from cogs.kit import Services
+from cogs.kit import Services, is_trouble
 from cogs.life import LifeCog
 from cogs.live import LiveMessages
 from cogs.questions import Listener, QuestionsCog, message_menus
@@ -86,7 +86,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         services = Services(
             settings=settings,
             timeline=timeline,
-            dispatcher=Dispatcher(timeline),
+            dispatcher=Dispatcher(timeline, is_trouble),
             guilds=guilds,
             sessions=sessions,
             intake=Intake(timeline, guilds, sessions),

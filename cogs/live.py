@@ -20,6 +20,7 @@ import structlog
 from discord import ui
 
 from bot.timeline import Clock, Event, LiveMessage, Timeline
+from cogs.kit import is_trouble
 
 log = structlog.get_logger(__name__)
 
@@ -185,7 +186,14 @@ class LiveMessages:
                 try:
                     edited = await self._show(key)
                 except Exception as error:
-                    log.warning("live message failed", kind=key[0], key=key[1], exc_info=error)
+                    log.warning(
+                        "live message failed",
+                        kind=key[0],
+                        key=key[1],
+                        error=repr(error),
+                        # Where it came from is known when Discord is in trouble.
+                        exc_info=None if is_trouble(error) else error,
+                    )
                     dirty[key] = None
                     self._due[key] = now() + _RETRY_SECONDS
                     continue

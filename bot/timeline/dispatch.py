@@ -53,8 +53,14 @@ class Consumer:
 class Dispatcher:
     """Carries events to consumers and listeners."""
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(
+        self,
+        timeline: Timeline,
+        is_expected: Callable[[Exception], bool] = lambda _problem: False,
+    ) -> None:
+        """Make one; problems that are `is_expected` are logged without where they came from."""
         self._timeline = timeline
+        self._is_expected = is_expected
         self._consumers: dict[str, Consumer] = {}
         self._listeners: list[Callable[[Event], None]] = []
         self._lanes: dict[tuple[str, int], deque[Delivery]] = defaultdict(deque)
@@ -180,7 +186,8 @@ class Dispatcher:
                     consumer=name,
                     event_id=event_id,
                     again_in_s=pause,
-                    exc_info=problem,
+                    error=repr(problem),
+                    exc_info=None if self._is_expected(problem) else problem,
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
