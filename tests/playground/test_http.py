@@ -55,9 +55,6 @@ async def test_slow_answers(stage: Stage) -> None:
         started = asyncio.get_running_loop().time()
         await stage.channel_of(bot).send("slowly")
         assert asyncio.get_running_loop().time() - started > 0.3
-        started = asyncio.get_running_loop().time()
-        await stage.channel_of(bot).send("fast")
-        assert asyncio.get_running_loop().time() - started < 0.3
 
 
 @pytest.mark.parametrize("after", [True, False])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 
 import pytest
 
@@ -16,10 +15,8 @@ async def test_it_stops_when_told(number: signal.Signals) -> None:
     async with launch() as playground, playground.connect() as page:
         assert (await page.hello())["people"] == []
         assert playground.process is not None
-        started = time.perf_counter()
         playground.process.send_signal(number)
         assert await asyncio.wait_for(playground.process.wait(), 5) == 0
-        assert time.perf_counter() - started < 2
 
 
 async def test_it_stops_with_whoever_started_it() -> None:

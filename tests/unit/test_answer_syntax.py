@@ -1,7 +1,5 @@
 """What counts as an answer, and what of it is kept."""
 
-import time
-
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -82,9 +80,8 @@ def test_nothing_raises(content: str):
 
 
 @pytest.mark.parametrize("unit", [" ", "\n", "*", "A.", "　\u200b", "`", "A", "あ\n "])
-def test_time_grows_with_the_length_only(unit: str):
-    content = "A. " + unit * 4000
-    began = time.perf_counter()
+@pytest.mark.timeout(10)
+def test_a_hostile_reply_is_read_to_its_end(unit: str):
+    content = "A. " + unit * 40_000
     parse_answer(content)
     parse_answer(content[3:])
-    assert time.perf_counter() - began < 0.05

