@@ -128,7 +128,8 @@ CREATE INDEX answers_by_message ON answers (message_id) WHERE message_id IS NOT 
 CREATE INDEX answers_by_author ON answers (guild_id, author_id) WHERE author_id IS NOT NULL;
 
 -- Bigrams of a question and its answers: trigrams and words find nothing in short Japanese.
-CREATE VIRTUAL TABLE question_index USING fts5 (text);
+-- The prefix index finds a single character: the first half of every bigram it begins.
+CREATE VIRTUAL TABLE question_index USING fts5 (text, prefix = '4');
 
 CREATE TABLE events (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -184,8 +185,11 @@ CREATE TABLE posted_exports (
     session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
     format     TEXT NOT NULL,
     jokes      INTEGER NOT NULL,
-    locale     TEXT NOT NULL
+    locale     TEXT NOT NULL,
+    -- The erasing (its event) after which the file must still be made anew; 0: none.
+    stale      INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX posted_exports_by_session ON posted_exports (session_id);
 
 -- Who looked behind an anonymous question, and the reason they gave for it.
 CREATE TABLE reveals (

@@ -69,7 +69,6 @@ class Erased:
     """What erasing a person reached."""
 
     sessions: int
-    reposted: tuple[PostedExport, ...]
 
 
 class Archive:
@@ -159,6 +158,14 @@ class Archive:
         """Remember a file the bot posted, so that erasing reaches it."""
         await self._database.write(store.put_posted, posted)
 
+    async def stale_posts(self, guild_id: int) -> list[PostedExport]:
+        """Return the posted files that must still be made anew since somebody was erased."""
+        return await self._database.read(store.stale_exports, guild_id)
+
+    async def made_anew(self, posted: PostedExport) -> None:
+        """Note that a posted file shows the present state again."""
+        await self._database.write(store.made_anew, posted)
+
     async def forget_posted(self, message_id: int) -> None:
         """Forget a posted file that is gone."""
         await self._database.write(store.drop_posted, message_id)
@@ -203,13 +210,13 @@ class Archive:
     async def erase(self, guild_id: int, user_id: int, *, words_too: bool) -> Erased:
         """Forget a person in a guild: the name alone, or what they wrote as well.
 
-        Live messages follow by themselves; returns the posted files that must be made anew.
+        Live messages follow by themselves; the files posted of their sessions are stale
+        from now on.
         """
         at = self._timeline.clock()
 
         def work(tx: Transaction) -> Erased:
             sessions = store.sessions_of_person(tx, guild_id, user_id)
-            posted = store.posted_exports(tx, sessions)
             asked, answered = store.posts_of_person(tx, guild_id, user_id)
             if words_too:
                 touched = store.erase_words(tx, guild_id, user_id, at)
@@ -219,8 +226,9 @@ class Archive:
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)
             data = {"question_ids": asked, "answer_ids": answered, "sessions": sessions}
-            self._timeline.append(tx, NewEvent(ERASED, guild_id, data=data), at)
-            return Erased(len(sessions), tuple(posted))
+            event_id = self._timeline.append(tx, NewEvent(ERASED, guild_id, data=data), at)
+            store.mark_posted(tx, sessions, event_id)
+            return Erased(len(sessions))
 
         return await self._database.write(work)
 

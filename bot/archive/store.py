@@ -14,7 +14,10 @@ Reader = sqlite3.Connection | Transaction
 
 @dataclass(frozen=True, slots=True)
 class PostedExport:
-    """A file the bot posted; made anew when a person has themselves erased."""
+    """A file the bot posted; made anew when a person has themselves erased.
+
+    `stale` is the erasing (its event's id) that the file doesn't show yet; 0: it is as it should.
+    """
 
     message_id: int
     guild_id: int
@@ -23,6 +26,7 @@ class PostedExport:
     format: str
     jokes: bool
     locale: str
+    stale: int = 0
 
 
 def texts(connection: Reader, question_ids: Collection[int]) -> dict[int, str]:
@@ -81,7 +85,9 @@ def find(
 def put_posted(tx: Transaction, posted: PostedExport) -> None:
     """Remember a posted file."""
     tx.execute(
-        "INSERT OR REPLACE INTO posted_exports VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO posted_exports"
+        " (message_id, guild_id, channel_id, session_id, format, jokes, locale)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             posted.message_id,
             posted.guild_id,
@@ -94,12 +100,19 @@ def put_posted(tx: Transaction, posted: PostedExport) -> None:
     )
 
 
-def posted_exports(connection: Reader, session_ids: Collection[int]) -> list[PostedExport]:
-    """Return the files posted for some sessions."""
-    marks = ",".join("?" * len(session_ids))
+def mark_posted(tx: Transaction, session_ids: Collection[int], event_id: int) -> None:
+    """Note that the files posted for some sessions must be made anew."""
+    tx.execute(
+        "UPDATE posted_exports SET stale = ? WHERE session_id IN (SELECT value FROM json_each(?))",
+        (event_id, json.dumps(sorted(session_ids))),
+    )
+
+
+def stale_exports(connection: Reader, guild_id: int) -> list[PostedExport]:
+    """Return a guild's files that must still be made anew."""
     rows = connection.execute(
-        f"SELECT * FROM posted_exports WHERE session_id IN ({marks})",  # noqa: S608
-        list(session_ids),
+        "SELECT * FROM posted_exports WHERE guild_id = ? AND stale ORDER BY message_id",
+        (guild_id,),
     )
     return [
         PostedExport(
@@ -110,9 +123,18 @@ def posted_exports(connection: Reader, session_ids: Collection[int]) -> list[Pos
             format=row["format"],
             jokes=bool(row["jokes"]),
             locale=row["locale"],
+            stale=row["stale"],
         )
         for row in rows
     ]
+
+
+def made_anew(tx: Transaction, posted: PostedExport) -> None:
+    """Note that a file is as it should be, unless somebody else was erased meanwhile."""
+    tx.execute(
+        "UPDATE posted_exports SET stale = 0 WHERE message_id = ? AND stale = ?",
+        (posted.message_id, posted.stale),
+    )
 
 
 def drop_posted(tx: Transaction, message_id: int) -> None:

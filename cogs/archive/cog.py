@@ -7,6 +7,7 @@ from bot.archive import Format
 from bot.sessions import Session
 from cogs.archive.erasing import EraseCard
 from cogs.archive.files import as_file, post_export, send_export
+from cogs.archive.remaking import Remaking
 from cogs.archive.render import found
 from cogs.archive.sessions import ChosenSession, latest, visible_channels
 from cogs.archive.stats import show_statistics
@@ -25,6 +26,8 @@ class ArchiveCog(commands.Cog):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._remaking = Remaking(services)
+        services.dispatcher.add_consumer(self._remaking.consumer())
 
     @app_commands.command(
         name="find", description=T("Search the questions and answers of this server")
@@ -35,7 +38,7 @@ class ArchiveCog(commands.Cog):
         """Show what was found, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         hits = await self._services.archive.find(
-            guild_id_of(interaction), words, channel_ids=visible_channels(interaction)
+            guild_id_of(interaction), words, channel_ids=await visible_channels(interaction)
         )
         text = found(hits, words, words_for(interaction))
         await tell(interaction, view=Lasting(ui.TextDisplay(text)))
@@ -101,7 +104,8 @@ class ArchiveCog(commands.Cog):
     )
     async def erase_me(self, interaction: Interaction, what: str) -> None:
         """Say what it means, and ask once more."""
-        card = EraseCard(words_for(interaction), words_too=what == "words")
+        _ = words_for(interaction)
+        card = EraseCard(_, self._remaking, words_too=what == "words")
         await tell(interaction, view=card)
 
 

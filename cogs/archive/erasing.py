@@ -7,7 +7,7 @@ from discord import ui
 
 from bot.archive import Erased
 from bot.localization import Words
-from cogs.archive.files import make_anew
+from cogs.archive.remaking import Remaking
 from cogs.controls import Lasting
 from cogs.kit import Card, Interaction, guild_id_of, services_of, words_for
 
@@ -15,8 +15,9 @@ from cogs.kit import Card, Interaction, guild_id_of, services_of, words_for
 class EraseCard(Card):
     """Says what erasing means; the button does it."""
 
-    def __init__(self, _: Words, *, words_too: bool) -> None:
+    def __init__(self, _: Words, remaking: Remaking, *, words_too: bool) -> None:
         super().__init__()
+        self._remaking = remaking
         self._words_too = words_too
         self.add_item(ui.TextDisplay(_meaning(words_too, _)))
         confirm = ui.Button[Any](
@@ -30,12 +31,12 @@ class EraseCard(Card):
     async def _erase(self, interaction: Interaction) -> None:
         # Posted files are made anew one by one, which may take longer than three seconds.
         await interaction.response.defer()
-        services = services_of(interaction)
-        erased = await services.archive.erase(
-            guild_id_of(interaction), interaction.user.id, words_too=self._words_too
+        guild_id = guild_id_of(interaction)
+        erased = await services_of(interaction).archive.erase(
+            guild_id, interaction.user.id, words_too=self._words_too
         )
-        unreached = await make_anew(services, erased.reposted)
-        text = _done(erased, unreached, words_for(interaction))
+        unreached = await self._remaking.make_anew(guild_id)
+        text = _done(erased, unreached.number, words_for(interaction))
         await interaction.edit_original_response(view=Lasting(ui.TextDisplay(text)))
 
 
@@ -61,8 +62,10 @@ def _done(erased: Erased, unreached: int, _: Words) -> str:
     text = _.plural("Erased, in {n} session.", "Erased, in {n} sessions.", erased.sessions)
     if unreached:
         text += "\n" + _.plural(
-            "{n} posted file couldn't be changed. Please ask a moderator to delete it.",
-            "{n} posted files couldn't be changed. Please ask a moderator to delete them.",
+            "{n} posted file couldn't be changed yet; I try again for some hours. If it stays,"
+            " please ask a moderator to delete it.",
+            "{n} posted files couldn't be changed yet; I try again for some hours. If they stay,"
+            " please ask a moderator to delete them.",
             unreached,
         )
     return text

@@ -1,17 +1,14 @@
-"""Exports as files: handed out, posted, made anew after somebody was erased."""
+"""Exports as files: handed out, or posted for everybody."""
 
 import io
-from collections.abc import Iterable
 
 import discord
-import structlog
 
 from bot.archive import Export, Format, PostedExport
 from bot.errors import N_, NotAllowed
 from bot.sessions import Session
 from cogs.kit import (
     Interaction,
-    Services,
     person_of,
     services_of,
     tell,
@@ -19,8 +16,6 @@ from cogs.kit import (
     words_of_guild,
 )
 from cogs.text import jump_url, one_line
-
-log = structlog.get_logger(__name__)
 
 
 class PostingIsForStaff(NotAllowed):
@@ -37,7 +32,8 @@ def as_file(data: bytes, filename: str) -> discord.File:
     return discord.File(io.BytesIO(data), filename=filename)
 
 
-def _file(export: Export) -> discord.File:
+def file_of(export: Export) -> discord.File:
+    """Return an export as Discord takes it."""
     return as_file(export.data, export.filename)
 
 
@@ -50,7 +46,7 @@ async def send_export(
         session, format_, locale=_.locale, jokes=jokes
     )
     text = _("Questions and answers of “{title}”", title=one_line(session.title))
-    await tell(interaction, text, file=_file(export))
+    await tell(interaction, text, file=file_of(export))
 
 
 async def post_export(
@@ -68,7 +64,7 @@ async def post_export(
     export = await services.archive.export(session, format_, locale=public.locale, jokes=jokes)
     text = public("Questions and answers of “{title}”", title=one_line(session.title))
     channel_id = interaction.channel_id or session.channel_id
-    message = await services.channel(channel_id).send(text, file=_file(export))
+    message = await services.channel(channel_id).send(text, file=file_of(export))
     # Kept, so that erasing a person reaches this file too.
     await services.archive.posted(
         PostedExport(
@@ -84,22 +80,3 @@ async def post_export(
     _ = words_for(interaction)
     url = jump_url(session.guild_id, channel_id, message.id)
     await tell(interaction, _("Posted: {url}", url=url))
-
-
-async def make_anew(services: Services, posts: Iterable[PostedExport]) -> int:
-    """Replace the files of posts by what is kept now; return how many couldn't be reached."""
-    unreached = 0
-    for post in posts:
-        session = await services.sessions.get(post.session_id, post.guild_id)
-        export = await services.archive.export(
-            session, Format(post.format), locale=post.locale, jokes=post.jokes
-        )
-        message = services.channel(post.channel_id).get_partial_message(post.message_id)
-        try:
-            await message.edit(attachments=[_file(export)])
-        except discord.NotFound:
-            await services.archive.forget_posted(post.message_id)
-        except discord.HTTPException as error:
-            log.warning("posted file not made anew", message_id=post.message_id, error=str(error))
-            unreached += 1
-    return unreached

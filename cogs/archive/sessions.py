@@ -22,31 +22,33 @@ class NoSessionYet(NotFound):
     message = N_("There has been no session here yet. Start one with /session start.")
 
 
-def visible_channels(interaction: Interaction) -> frozenset[int] | None:
-    """Return the text channels whose talks a person may know of; None for all of the server's.
+async def sessions_of(interaction: Interaction) -> list[Session]:
+    """Return the sessions a person may know of, newest first.
 
-    What was said in a channel is for those who can read it. Only moderators still reach the
-    talks of channels that are gone, and of those they aren't in.
+    What was said in a channel is for those who can read it. The talks of channels that are
+    gone are for moderators.
     """
     services = services_of(interaction)
-    by = person_of(interaction.user)
-    if Role.MODERATOR in services.guilds.get(guild_id_of(interaction)).roles_of(by):
-        return None
-    if interaction.guild is None or not isinstance(interaction.user, discord.Member):
-        return frozenset()
-    return frozenset(
-        channel.id
-        for channel in interaction.guild.text_channels
-        if channel.permissions_for(interaction.user).read_message_history
-    )
+    guild_id = guild_id_of(interaction)
+    found = await services.sessions.list(guild_id, _LISTED)
+    server, member = interaction.guild, interaction.user
+    if server is None or not isinstance(member, discord.Member):
+        return []
+    there = {channel.id: channel for channel in server.text_channels}
+    roles = services.guilds.get(guild_id).roles_of(person_of(member))
+
+    def is_known(session: Session) -> bool:
+        channel = there.get(session.channel_id)
+        if channel is None:
+            return Role.MODERATOR in roles
+        return channel.permissions_for(member).read_message_history
+
+    return [session for session in found if is_known(session)]
 
 
-async def sessions_of(interaction: Interaction) -> list[Session]:
-    """Return the sessions a person may know of, newest first."""
-    services = services_of(interaction)
-    visible = visible_channels(interaction)
-    found = await services.sessions.list(guild_id_of(interaction), _LISTED)
-    return [session for session in found if visible is None or session.channel_id in visible]
+async def visible_channels(interaction: Interaction) -> frozenset[int]:
+    """Return the channels whose talks a person may know of."""
+    return frozenset(session.channel_id for session in await sessions_of(interaction))
 
 
 async def latest(interaction: Interaction) -> Session:

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import contextvars
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,7 @@ from simcord import interactions
 from bot.app import App, build
 from bot.errors import StudyBotError
 from bot.settings import Settings
+from cogs.live import LiveMessages
 
 MANAGER = discord.Permissions(manage_guild=True, manage_messages=True)
 
@@ -43,13 +46,16 @@ class Stage:
         role = guild.create_role(f"{name}s", permissions=MANAGER)
         return self.member(guild, name, role, locale=locale)
 
-    async def until(self, true: Callable[[], Any], seconds: float = 8.0) -> Any:
-        """Wait until something is the case, and return it."""
+    async def until(self, true: Callable[[], Any], seconds: float = 15.0) -> Any:
+        """Wait until something is the case (a function, or one to await), and return it."""
         async with asyncio.timeout(seconds):
-            while not (found := true()):
-                await self.env.settle()
+            while True:
+                found = true()
+                if inspect.isawaitable(found):
+                    found = await found
+                if found:
+                    return found
                 await asyncio.sleep(0.02)
-        return found
 
 
 @contextlib.contextmanager
@@ -87,6 +93,22 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
+def leave_editors_alone(live: LiveMessages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the editors of live messages run beside, and without the pauses that Discord wants.
+
+    SimCord waits after each action until all that the bot began in it has come to rest;
+    an editor pauses for seconds between two edits.
+    """
+    monkeypatch.setattr("cogs.live._MESSAGE_SECONDS", 0.1)
+    monkeypatch.setattr("cogs.live._WINDOW_SECONDS", 0.1)
+    mark = live.mark
+
+    def mark_outside(kind: str, key: int) -> None:
+        contextvars.Context().run(mark, kind, key)
+
+    monkeypatch.setattr(live, "mark", mark_outside)
+
+
 @contextlib.asynccontextmanager
 async def stage(
     folder: Path, monkeypatch: pytest.MonkeyPatch, **settings: Any
@@ -95,6 +117,7 @@ async def stage(
     own = Settings(_env_file=None, study_bot_data=folder, **settings)  # pyright: ignore[reportCallIssue] - its own
     with speaking(monkeypatch) as locales:
         async with build(own) as app, running(app) as env:
+            leave_editors_alone(app.services.live, monkeypatch)
             await app.services.live.start()
             dispatcher = asyncio.create_task(app.services.dispatcher.run())
             try:

@@ -328,16 +328,45 @@ async def test_a_question_the_bot_posted_for_a_person_follows(talk: Talk, what: 
     await talk.here.until(lambda: not shown())
 
 
-async def test_posts_that_are_gone_or_out_of_reach_are_told_apart(talk: Talk):
+async def test_a_post_out_of_reach_is_said_and_follows_later(talk: Talk):
     gone, locked = await posted(talk), await posted(talk)
     await talk.mod.delete(gone)
-    talk.here.env.inject_error("PATCH", f"/channels/{locked.channel.id}/messages/{locked.id}")
+    talk.here.env.inject_error(
+        "PATCH", f"/channels/{locked.channel.id}/messages/{locked.id}", status=503
+    )
 
     result = await erase(talk, talk.asker, "name")
 
     assert "1 posted file" in texts(result.response)
-    again = await erase(talk, talk.other, "name")
-    assert "posted file" not in texts(again.response)
+    await talk.here.env.advance_time(5)
+
+    async def is_done() -> bool:
+        return not await talk.services.archive.stale_posts(talk.guild.id)
+
+    await talk.here.until(is_done)
+    assert talk.asker.name not in await talk.file(locked)
+
+
+async def test_posted_files_follow_even_when_the_bot_died_right_after_erasing(talk: Talk):
+    post = await posted(talk)
+    await talk.services.archive.erase(talk.guild.id, talk.asker.id, words_too=False)
+
+    async def is_done() -> bool:
+        return talk.asker.name not in await talk.file(post)
+
+    await talk.here.until(is_done)
+
+
+async def test_a_deleted_channels_talk_is_for_moderators(talk: Talk):
+    elsewhere = talk.guild.create_text_channel("elsewhere")
+    await talk.here.app.client.get_channel(talk.channel.id).delete()
+    await talk.here.env.settle()
+
+    theirs = await talk.other.slash(elsewhere, "find", words="仮想")
+    ours = await talk.mod.slash(elsewhere, "find", words="仮想")
+
+    assert "KVM" not in texts(theirs.response)
+    assert "KVM" in texts(ours.response)
 
 
 async def posted(talk: Talk) -> Any:
