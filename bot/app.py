@@ -13,8 +13,6 @@ import discord.gateway
 import discord.http
 import structlog
 import yarl
-from cogs.archive import ArchiveCog, archive_menus
-from cogs.setup import SetupCog
 
 from bot.archive import Archive
 from bot.client import IntentMissing, StudyBot, TokenRefused
@@ -28,6 +26,7 @@ from bot.sessions import QUIET, RETURNED, SessionService
 from bot.settings import Settings
 from bot.supervisor import Supervisor
 from bot.timeline import Dispatcher, Timeline, drop_old_deliveries
+from cogs.archive import ArchiveCog, archive_menus
 from cogs.catch_up import CatchUp
 from cogs.courier import Courier
 from cogs.kit import Services, is_trouble
@@ -37,6 +36,7 @@ from cogs.questions import Listener, QuestionsCog, message_menus
 from cogs.questions.board import Faces
 from cogs.sessions import SessionsCog
 from cogs.sessions.wind_up import Announcements, WindUp
+from cogs.setup import SetupCog
 
 log = structlog.get_logger(__name__)
 
