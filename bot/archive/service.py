@@ -154,9 +154,20 @@ class Archive:
 
             await self._database.write(work)
 
-    async def posted(self, posted: PostedExport) -> None:
-        """Remember a file the bot posted, so that erasing reaches it."""
-        await self._database.write(store.put_posted, posted)
+    async def posted(self, posted: PostedExport, by_id: int) -> None:
+        """Remember a file the bot posted for `by_id`, so that erasing reaches it."""
+
+        def work(tx: Transaction) -> None:
+            store.put_posted(tx, posted)
+            data = {"message_id": posted.message_id, "format": posted.format}
+            self._timeline.append(
+                tx,
+                NewEvent(
+                    EXPORTED, posted.guild_id, posted.session_id, posted.channel_id, by_id, data
+                ),
+            )
+
+        await self._database.write(work)
 
     async def stale_posts(self, guild_id: int) -> list[PostedExport]:
         """Return the posted files that must still be made anew since somebody was erased."""

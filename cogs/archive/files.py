@@ -75,7 +75,8 @@ async def post_export(
             format=format_.value,
             jokes=jokes,
             locale=public.locale,
-        )
+        ),
+        interaction.user.id,
     )
     _ = words_for(interaction)
     url = jump_url(session.guild_id, channel_id, message.id)

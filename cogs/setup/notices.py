@@ -15,7 +15,8 @@ from cogs.permissions import (
     spoken,
 )
 
-_PLACES_SHOWN = 8
+# The whole card holds 4,000 characters; this much of it is left for permissions.
+_FITS = 1200
 
 
 def lacking(interaction: Interaction, guild: Guild, _: Words) -> str:
@@ -40,7 +41,17 @@ def lacking(interaction: Interaction, guild: Guild, _: Words) -> str:
     if not lines:
         return _("**Permissions:** I have all I need here.")
     head = _("**Permissions I lack** (Server Settings → Roles, or the channel's settings):")
-    return "\n".join([head, *lines])
+    return _as_fits(head, lines, _)
+
+
+def _as_fits(head: str, lines: list[str], _: Words) -> str:
+    text = head
+    for index, line in enumerate(lines):
+        if len(text) + len(line) > _FITS:
+            left = len(lines) - index
+            return text + "\n" + _.plural("- … and {n} more", "- … and {n} more", left)
+        text += "\n" + line
+    return text
 
 
 def _places(
@@ -55,7 +66,7 @@ def _places(
     places: dict[int, frozenset[str]] = {}
     if here is not None and here.id != guild.staff_channel_id:
         places[here.id] = IN_TALK
-    for channel_id in talks[:_PLACES_SHOWN]:
+    for channel_id in talks:
         places[channel_id] = IN_TALK
     staff_id = guild.staff_channel_id
     if staff_id is not None:

@@ -6,7 +6,9 @@ from typing import Any
 import discord
 import pytest
 
-from bot.sessions import BOARD, PANEL
+from bot.guilds import Person
+from bot.sessions import BOARD, PANEL, NewSession
+from cogs.permissions import IN_TALK
 from tests.cogs.stage import Stage, stage, texts
 
 
@@ -267,3 +269,23 @@ async def test_the_card_says_what_is_kept_and_for_how_long(
     assert "123日" in told
     assert "90日" in told
     assert "/me erase" in told
+
+
+@pytest.mark.parametrize("locale", ["en-US", "ja"])
+async def test_the_card_fits_however_much_is_wrong(here: Stage, locale: str):
+    guild = here.guild()
+    bots = guild.roles[here.app.client.user.name]
+    nothing = {bots: discord.PermissionOverwrite(**dict.fromkeys(IN_TALK, False))}
+    mod = here.manager(guild, locale=locale)
+    for n in range(30):
+        channel = guild.create_text_channel(f"talk-{n}", overwrites=nothing)
+        await here.app.services.sessions.start(
+            NewSession(guild.id, channel.id, f"Talk {n}"), Person(mod.id, "mod")
+        )
+
+    hall = guild.create_text_channel("hall")
+    told = texts(await card_of(mod, hall))
+
+    name = "View Channels" if locale == "en-US" else "チャンネルを見る"
+    assert told.count(name) >= 3
+    assert "…" in told
