@@ -42,6 +42,17 @@ class Press:
     arg: int | None
     values: Sequence[str] = ()
 
+    @property
+    def value(self) -> str:
+        """What was chosen.
+
+        Raises:
+            ControlUnknown: it was no select.
+        """
+        if not self.values:
+            raise ControlUnknown
+        return self.values[0]
+
 
 Handler = Callable[[Press], Awaitable[None]]
 

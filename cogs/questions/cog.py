@@ -201,7 +201,7 @@ async def vote_chosen(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     question, on = await services.votes.toggle(
-        session, person_of(press.interaction.user), int(press.values[0])
+        session, person_of(press.interaction.user), int(press.value)
     )
     _ = words_for(press.interaction)
     text = (

@@ -163,7 +163,7 @@ async def take(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.next(session, by, int(press.values[0]))
+    question = await services.queue.next(session, by, int(press.value))
     await settle(press, session, next_text(question, words_for(press.interaction)))
 
 
@@ -173,7 +173,7 @@ async def lift(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.move(session, by, int(press.values[0]), 1)
+    question = await services.queue.move(session, by, int(press.value), 1)
     _ = words_for(press.interaction)
     await settle(press, session, _("Question #{number} comes next.", number=question.number))
 
@@ -181,7 +181,7 @@ async def lift(press: Press) -> None:
 @handles("joke_on")
 async def joke_on(press: Press) -> None:
     """Toggle the joke label of a chosen question."""
-    await joke(Press(press.interaction, press.key, int(press.values[0])))
+    await joke(Press(press.interaction, press.key, int(press.value)))
 
 
 @handles("merge")
@@ -191,7 +191,7 @@ async def merge(press: Press) -> None:
     services = services_of(press.interaction)
     _require_staff(services, press, session)
     _ = words_for(press.interaction)
-    number = int(press.values[0])
+    number = int(press.value)
     states = (State.CURRENT, State.OPEN, State.ANSWERED, State.MISSED)
     page = await services.queue.page(session, states, 0, _CHOICES + 1)
     targets = [question for question in page.questions if question.number != number]
@@ -214,7 +214,7 @@ async def merge_into(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    into = int(press.values[0])
+    into = int(press.value)
     await services.queue.merge(session, by, press.arg or 0, into)
     _ = words_for(press.interaction)
     text = _("#{number} now counts with #{into}.", number=press.arg, into=into)

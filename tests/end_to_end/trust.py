@@ -17,7 +17,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from jsonschema import Draft202012Validator, validators
+from jsonschema import Draft202012Validator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
@@ -26,30 +26,6 @@ Json = dict[str, Any]
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "discord-api-spec" / "openapi.json"
 _URI = "urn:discord"
 _METHODS = ("get", "post", "put", "patch", "delete")
-
-
-def _is_integer(_checker: Any, value: Any) -> bool:
-    if isinstance(value, str):
-        return re.fullmatch(r"0|[1-9][0-9]*", value) is not None
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-# A digit string passes as an integer, so that bounds must not be compared with it.
-def _unless_text(keyword: str) -> Any:
-    original = Draft202012Validator.VALIDATORS[keyword]
-
-    def check(validator: Any, bound: Any, instance: Any, schema: Any) -> Any:
-        if not isinstance(instance, str):
-            yield from original(validator, bound, instance, schema)
-
-    return check
-
-
-_Validator = validators.extend(
-    Draft202012Validator,
-    {"minimum": _unless_text("minimum"), "maximum": _unless_text("maximum")},
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
-)
 
 
 @dataclass(frozen=True)
@@ -69,7 +45,9 @@ class Description:
 
     def __init__(self, document: Json) -> None:
         self._document = _exactly_one(document)
-        self._document["components"]["schemas"]["SnowflakeType"] = {"type": "integer"}
+        self._document["components"]["schemas"]["SnowflakeType"] = {
+            "anyOf": [{"type": "integer"}, {"type": "string", "pattern": "^(0|[1-9][0-9]*)$"}]
+        }
         resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
         self._registry: Any = Registry().with_resource(_URI, resource)
         self._paths = [
@@ -121,7 +99,7 @@ class Description:
             pattern=re.compile(template),
             queries=queries,
             bodies={
-                kind: _Validator(
+                kind: Draft202012Validator(
                     {
                         "$ref": f"{pointer}/requestBody/content/{kind.replace('/', '~1')}/schema",
                     },
@@ -147,20 +125,27 @@ class Description:
         return self._held[key]
 
 
-# Of these two every body is both: the documentation knows only the one with all fields.
-_OVERLAPPING = {"$ref": "#/components/schemas/IncomingWebhookUpdateRequestPartial"}
+# Alternatives of which a good body may be more than one: a webhook's message, of which the
+# documentation knows only the one shape, and an empty list of choices.
+_OVERLAPPING = (
+    {"$ref": "#/components/schemas/IncomingWebhookUpdateRequestPartial"},
+    {"$ref": "#/components/schemas/InteractionApplicationCommandAutocompleteCallbackStringData"},
+)
 
 
 def _exactly_one(node: Any) -> Any:
     """Read every union as "exactly one"."""
     if isinstance(node, dict):
-        return {
-            ("oneOf" if key == "anyOf" and _OVERLAPPING not in value else key): _exactly_one(value)
-            for key, value in node.items()
-        }
+        return {_union(key, value): _exactly_one(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_exactly_one(value) for value in node]
     return node
+
+
+def _union(key: str, value: Any) -> str:
+    if key not in {"anyOf", "oneOf"}:
+        return key
+    return "anyOf" if any(shape in value for shape in _OVERLAPPING) else "oneOf"
 
 
 def _told(error: jsonschema.ValidationError) -> str:

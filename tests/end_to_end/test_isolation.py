@@ -1,0 +1,276 @@
+"""What happens in one guild stays there, whatever somebody in another one does."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+# Loading the cogs registers what their controls do.
+import bot.app  # noqa: F401
+from cogs import controls as lasting
+from tests.end_to_end.driver import Json, Page, Playground, Refused, until
+from tests.end_to_end.process import Bot
+from tests.end_to_end.talk import Talk, make_talk
+from tests.end_to_end.trust import hold_against_description
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+SECRET = "極秘計画の全貌"
+PART = "極秘"
+
+# What each command is called with in the other guild, besides nothing at all. ID is the
+# secret session's id, and every number one of its questions'.
+TRIES: dict[str, list[dict[str, Any]]] = {
+    "Add as question": [],
+    "ask": [{}],
+    "export": [
+        {},
+        *({"format": kind} for kind in ("markdown", "csv", "json")),
+        {"session": "ID"},
+        {"session": SECRET, "jokes": True},
+        {"session": "ID", "public": True},
+    ],
+    "find": [{"words": PART}, {"words": "全"}, {"words": "secret"}],
+    "me erase": [{"what": "words"}, {"what": "name"}],
+    "me export": [{}],
+    "next": [{}, {"number": 1}, {"number": 9}],
+    "questions close": [
+        {"number": 9, "state": state} for state in ("answered", "missed", "skipped", "open")
+    ],
+    "questions list": [
+        {},
+        *(
+            {"state": state}
+            for state in ("waiting", "pending", "answered", "missed", "skipped", "all")
+        ),
+    ],
+    "questions merge": [{"number": 9, "into": 1}, {"number": 1, "into": 9}],
+    "questions mine": [{}],
+    "questions move": [{"number": 9, "place": 1}],
+    "questions reveal": [{"number": 9}],
+    "session edit": [{"title": "普通の題"}],
+    "session list": [{}],
+    "session status": [{}],
+    "session start": [{}, {"title": "普通の会"}],
+    "setup": [{}],
+    "stats": [{}, {"session": "ID"}, {"session": SECRET}],
+    # Last: afterwards nothing is open here.
+    "session end": [{}],
+}
+
+
+def leaves(commands: list[Json]) -> Iterator[tuple[str, Json]]:
+    """Walk the commands one can use, by their whole names."""
+    for command in commands:
+        subs = [one for one in command.get("options") or [] if one["type"] in {1, 2}]
+        for sub in subs:
+            for name, leaf in leaves([sub]):
+                yield f"{command['name']} {name}", leaf
+        if not subs:
+            yield command["name"], command
+
+
+def rows_of(bot: Bot, talk: Talk) -> dict[str, list[Json]]:
+    """Return everything kept of a guild, but for what time alone changes."""
+    guild = int(talk.guild)
+    return {
+        table: bot.rows(f"SELECT * FROM {table} WHERE {where} ORDER BY 1, 2", guild)  # noqa: S608
+        for table, where in {
+            "guilds": "guild_id = ?",
+            "sessions": "guild_id = ?",
+            "questions": "guild_id = ?",
+            "answers": "guild_id = ?",
+            "people": "guild_id = ?",
+            "events": "guild_id = ?",
+            "posted_exports": "guild_id = ?",
+            "votes": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
+            "reveals": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
+        }.items()
+    }
+
+
+async def files_of(record: Json) -> str:
+    """Return the text of all files of an answer."""
+    found: list[str] = []
+    async with aiohttp.ClientSession() as http:
+        for message in record["messages"]:
+            for file in message.get("attachments", []):
+                async with http.get(file["url"]) as answer:
+                    found.append((await answer.read()).decode(errors="replace"))
+    return "\n".join(found)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def guilds(page: Page, bot: Bot) -> tuple[Talk, Talk]:
+    """A guild with secrets in every place there is, and another one beside it."""
+    theirs = await make_talk(page, bot, name="極秘", staff=True)
+    await theirs.start(SECRET, slides="https://example.com/secret")
+    asker, other, third = theirs.attendees
+    first = await theirs.taken(asker, f"Q. {SECRET}とは?")
+    await theirs.ask(theirs.speaker, f"A. {SECRET}です", reply_to=first["id"])
+    await theirs.taken(other, f"Q. {SECRET}は続きますか?")
+    await page.slash(theirs.speaker, theirs.channel, "next")
+    for number in range(6):
+        await theirs.taken(third, f"Q. {SECRET}その{number}")
+    form = await page.slash(asker, theirs.channel, "ask")
+    await theirs.fill_in(asker, form, f"{SECRET}を匿名で", True)
+    assert theirs.question(9)["state"] == "pending"
+    await page.slash(theirs.speaker, theirs.channel, "export", format="markdown", public=True)
+    await page.scheduled_event(theirs.guild, f"{SECRET}の夜", 600, creator=theirs.speaker)
+
+    ours = await make_talk(page, bot, name="公開")
+    # Somebody who is in both is still only here while here.
+    await page.join(theirs.moderator, ours.guild)
+    await ours.start("普通の会")
+    await ours.taken(ours.attendees[0], "Q. 普通の質問")
+    await until(lambda: theirs.answers(1))
+    await theirs.board(lambda text: theirs.count("Open", 6) in text)
+    return theirs, ours
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def undisturbed(page: Page, bot: Bot, guilds: tuple[Talk, Talk]) -> AsyncIterator[None]:
+    """What is kept of the secret guild, and stands in its channel, is what it was before."""
+    theirs, ours = guilds
+    before = rows_of(bot, theirs)
+    posts = await page.history(theirs.speaker, theirs.channel)
+    yield
+    assert rows_of(bot, theirs) == before
+    assert await page.history(theirs.speaker, theirs.channel) == posts
+    here = json.dumps(await page.history(ours.moderator, ours.channel), ensure_ascii=False)
+    assert SECRET not in here
+
+
+async def commands_of(talk: Talk, person: str) -> dict[str, Json]:
+    """Return the commands a person may use in a talk's channel, by their whole names."""
+    return dict(leaves(await talk.page.commands(person, talk.channel)))
+
+
+@pytest.mark.usefixtures("undisturbed")
+async def test_no_choices_of_another_guild_are_offered(page: Page, guilds: tuple[Talk, Talk]):
+    theirs, ours = guilds
+    asked = 0
+    for name, command in (await commands_of(ours, ours.moderator)).items():
+        options = [one for one in command.get("options") or [] if one.get("autocomplete")]
+        for option, typed, person in itertools.product(
+            options,
+            ("", PART, SECRET, str(theirs.session_id)),
+            (ours.moderator, theirs.moderator),
+        ):
+            offered = await page.autocomplete(person, ours.channel, name, option["name"], typed)
+            assert SECRET not in json.dumps(offered, ensure_ascii=False)
+            asked += 1
+    assert asked
+    there = await page.autocomplete(theirs.moderator, theirs.channel, "export", "session", PART)
+    assert SECRET in json.dumps(there, ensure_ascii=False)
+
+
+@pytest.mark.usefixtures("undisturbed")
+@pytest.mark.parametrize("verb", sorted(lasting._handlers))
+async def test_no_control_reaches_into_another_guild(
+    page: Page, playground: Playground, guilds: tuple[Talk, Talk], verb: str
+):
+    for record in await forged(page, playground, *guilds, verb):
+        assert record["ephemeral"], record
+        assert record["modal"] is None
+        assert SECRET not in json.dumps(record, ensure_ascii=False)
+
+
+@pytest.mark.usefixtures("undisturbed")
+async def test_no_command_reaches_into_another_guild(page: Page, guilds: tuple[Talk, Talk]):
+    theirs, ours = guilds
+    offered = {
+        person: await commands_of(ours, person) for person in (theirs.moderator, ours.moderator)
+    }
+    assert set(offered[ours.moderator]) == set(TRIES)
+    for name, tries in TRIES.items():
+        for options, person in itertools.product(tries, offered):
+            if name not in offered[person]:
+                continue
+            given = {
+                key: str(theirs.session_id) if value == "ID" else value
+                for key, value in options.items()
+            }
+            record = await page.slash(person, ours.channel, name, **given)
+            assert record["state"] in {"replied", "modal"}, (name, record)
+            shown = json.dumps(record, ensure_ascii=False) + await files_of(record)
+            assert SECRET not in shown, (name, given, shown)
+    found = await page.slash(theirs.moderator, theirs.channel, "find", words=PART)
+    assert SECRET in json.dumps(found, ensure_ascii=False).replace("**", "")
+
+
+async def forged(
+    page: Page, playground: Playground, theirs: Talk, ours: Talk, verb: str
+) -> list[Json]:
+    """Use a control of the other guild's session here: a message of the bot's carries it.
+
+    The playground lets people press only what a message shows, as Discord does not.
+    """
+    key = theirs.session_id
+    wanted = [theirs.question(number) for number in (1, 2, 9)]
+    buttons = [f"do:{verb}:{key}", *(f"do:{verb}:{key}:{row['id']}" for row in wanted)]
+    chosen = [str(value) for row in wanted for value in (row["id"], row["number"])]
+    select = f"choose:{verb}:{key}:1"
+    payload = {
+        "flags": 1 << 15,
+        "components": [
+            {
+                "type": 1,
+                "components": [
+                    {"type": 2, "style": 1, "label": "?", "custom_id": custom_id}
+                    for custom_id in buttons
+                ],
+            },
+            {
+                "type": 1,
+                "components": [
+                    {
+                        "type": 3,
+                        "custom_id": select,
+                        "options": [
+                            {"label": value, "value": value} for value in sorted(set(chosen))
+                        ],
+                    }
+                ],
+            },
+        ],
+    }
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": f"Bot {playground.bot_token}"}) as http,
+        http.post(f"{playground.api}/channels/{ours.channel}/messages", json=payload) as answer,
+    ):
+        assert answer.status == 200, await answer.text()
+        message = (await answer.json())["id"]
+    moderator = theirs.moderator
+    clicks = [page.click(moderator, ours.channel, message, custom_id) for custom_id in buttons]
+    choices = [
+        page.select(moderator, ours.channel, message, select, [value])
+        for value in sorted(set(chosen))
+    ]
+    return [await one for one in [*clicks, *choices]]
+
+
+async def test_a_guild_hears_nothing_of_another_ones_messages(page: Page, bot: Bot):
+    ours = await make_talk(page, bot)
+    await ours.start()
+    elsewhere = await make_talk(page, bot)
+    message = await ours.taken(ours.attendees[0], "Q. なぜ?")
+    # A reaction with the same message id can't come from another channel; a reply can't either.
+    with pytest.raises(Refused):
+        await page.react(elsewhere.attendees[0], elsewhere.channel, message["id"], "👍")
+    with pytest.raises(Refused):
+        await page.react(elsewhere.attendees[0], ours.channel, message["id"], "👍")
+    await elsewhere.ask(elsewhere.attendees[0], "Q. ここでは始まっていない")
+    await ours.taken(ours.attendees[1], "Q. 次の質問")
+    assert ours.bodies() == ["なぜ?", "次の質問"]
+    assert not bot.rows("SELECT * FROM questions WHERE guild_id = ?", int(elsewhere.guild))
+
+
+async def test_every_request_is_as_discord_describes_it(page: Page):
+    hold_against_description(await page.requests())
