@@ -15,7 +15,7 @@ without it the playground."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status (2: a setting or the machine needs a look)."""
+    """Run the command line; return the exit status (2: something needs a look first, 1: try later)."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _COMMANDS[options.command](settings, options)
     except OperatorError as error:
         print(error, file=sys.stderr)
-        return 2
+        return error.exit_status
     except KeyboardInterrupt:
         return 0
 

@@ -59,6 +59,7 @@ class DiscordUnreachable(OperatorError):
     """No connection at the start."""
 
     message = N_("Discord can't be reached ({why}). Check this machine's network and try again.")
+    exit_status = 1
 
 
 @dataclass(frozen=True, slots=True)

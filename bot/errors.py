@@ -71,3 +71,5 @@ class OperatorError(StudyBotError):
     """Something the one who runs the bot must mend; ends a start with exit status 2."""
 
     message = N_("The bot can't start.")
+    # 2: somebody must mend it first; 1: starting again later may help.
+    exit_status: ClassVar[int] = 2
