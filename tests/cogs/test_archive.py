@@ -99,6 +99,9 @@ async def test_another_server_finds_nothing_of_ours(talk: Talk):
     assert "Other talk" in told
     assert "KVM from below" not in told
     assert str(talk.guild.id) not in told
+    # The search itself knows servers too, whatever channels it was told.
+    hits = await talk.services.archive.find(theirs.guild.id, "仮想")
+    assert {hit.question.guild_id for hit in hits} == {theirs.guild.id}
 
 
 async def test_what_was_asked_in_a_hidden_channel_is_for_those_who_see_it(talk: Talk):
