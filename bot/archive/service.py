@@ -143,13 +143,11 @@ class Archive:
                 for event in news
                 if event.kind in events.TEXT_CHANGED and "question_id" in event.data
             }
-            found = await self._database.read(store.texts, touched)
-            entries = [(question_id, index_text(text)) for question_id, text in found.items()]
 
-            def work(
-                tx: Transaction, entries: list[tuple[int, str]] = entries, last: int = news[-1].id
-            ) -> None:
-                store.put_index(tx, entries)
+            def work(tx: Transaction, touched: set[int] = touched, last: int = news[-1].id) -> None:
+                # Read here, so that nothing is written that was erased a moment ago.
+                found = store.texts(tx, touched)
+                store.put_index(tx, [(key, index_text(text)) for key, text in found.items()])
                 move_cursor(tx, _INDEX, last)
 
             await self._database.write(work)
@@ -185,10 +183,12 @@ class Archive:
         """Return everything kept about a person in a guild, as JSON."""
 
         def work(connection: store.Reader) -> dict[str, Any]:
-            asked = of_author(connection, guild_id, user_id)
+            asked = of_author(connection, guild_id, user_id, limit=-1)
+            files = attachments(connection, [question.id for question in asked])
+            earlier = store.earlier_texts(connection, guild_id, user_id)
             rows = connection.execute(
                 "SELECT body, supplement, answered_at FROM answers WHERE guild_id = ?"
-                " AND author_id = ? AND deleted_at IS NULL",
+                " AND author_id = ? AND body <> ''",
                 (guild_id, user_id),
             ).fetchall()
             votes = connection.execute(
@@ -205,6 +205,8 @@ class Archive:
                         "session_id": question.session_id,
                         "number": question.number,
                         "text": question.body,
+                        "earlier_texts": earlier.get(question.id, []),
+                        "attachments": files.get(question.id, []),
                         "state": str(question.state),
                         "anonymous": question.anonymous,
                         "asked_at": question.asked_at.isoformat(),
@@ -213,6 +215,7 @@ class Archive:
                 ],
                 "answers": [{"text": row[0], "supplement": bool(row[1])} for row in rows],
                 "votes": [row[0] for row in votes],
+                "sessions_run": store.sessions_run_by(connection, guild_id, user_id),
             }
 
         found = await self._database.read(work)
@@ -233,6 +236,7 @@ class Archive:
                 touched = store.erase_words(tx, guild_id, user_id, at)
                 entries = store.texts(tx, touched)
                 store.put_index(tx, [(key, index_text(text)) for key, text in entries.items()])
+                store.scour_index(tx)
             store.erase_ids(tx, guild_id, user_id)
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)

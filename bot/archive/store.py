@@ -56,6 +56,11 @@ def put_index(tx: Transaction, entries: Iterable[tuple[int, str]]) -> None:
             )
 
 
+def scour_index(tx: Transaction) -> None:
+    """Rewrite the search index: taking a text out only notes that it is gone."""
+    tx.execute("INSERT INTO question_index (question_index) VALUES ('optimize')")
+
+
 def find(
     connection: Reader,
     guild_id: int,
@@ -155,6 +160,29 @@ def sessions_of_person(connection: Reader, guild_id: int, user_id: int) -> list[
     return [row[0] for row in rows]
 
 
+def sessions_run_by(connection: Reader, guild_id: int, user_id: int) -> list[int]:
+    """Return the sessions a person started or spoke in."""
+    rows = connection.execute(
+        "SELECT id FROM sessions WHERE guild_id = ? AND ? IN (speaker_id, started_by)",
+        (guild_id, user_id),
+    )
+    return [row[0] for row in rows]
+
+
+def earlier_texts(connection: Reader, guild_id: int, user_id: int) -> dict[int, list[str]]:
+    """Return what a person's questions said before they were edited, oldest first."""
+    found: dict[int, list[str]] = {}
+    rows = connection.execute(
+        "SELECT r.question_id, r.body FROM question_revisions r"
+        " JOIN questions q ON q.id = r.question_id"
+        " WHERE q.guild_id = ? AND q.author_id = ? ORDER BY r.rowid",
+        (guild_id, user_id),
+    )
+    for row in rows:
+        found.setdefault(row[0], []).append(row[1])
+    return found
+
+
 def posts_of_person(connection: Reader, guild_id: int, user_id: int) -> tuple[list[int], list[int]]:
     """Return the questions a person asked, and the answers they gave or were given."""
     key = {"guild": guild_id, "user": user_id}
@@ -195,6 +223,12 @@ def erase_words(tx: Transaction, guild_id: int, user_id: int, at: datetime) -> l
         "UPDATE answers SET body = '', deleted_at = ? WHERE guild_id = ? AND author_id = ?",
         (to_micros(at), guild_id, user_id),
     )
+    # That somebody looked behind a question stays recorded; why, in their words, does not.
+    tx.execute(
+        "UPDATE reveals SET reason = '' WHERE question_id IN (SELECT id FROM questions"
+        " WHERE guild_id = :guild AND (author_id = :user OR reveals.by_id = :user))",
+        {"guild": guild_id, "user": user_id},
+    )
     return sorted({*asked, *answered})
 
 
@@ -227,7 +261,10 @@ def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
 
 
 def forget_askers_before(tx: Transaction, before: datetime) -> int:
-    """Take askers', answerers' and voters' ids out of sessions that ended before; count them."""
+    """Take askers' and voters' ids out of sessions that ended before, and count the askers.
+
+    Those of supplements go too; who answered for the session stays.
+    """
     micros = to_micros(before)
     old = "SELECT id FROM sessions WHERE ended_at < :before"
     number = tx.execute(
