@@ -211,6 +211,7 @@ class SessionService:
 
         Raises:
             StaffOnly, TitleMissing, TitleTooLong, BadSlides.
+            NotFound: it isn't there.
         """
         self.require_lead(by, session)
         values: dict[str, Any] = {}
@@ -224,6 +225,8 @@ class SessionService:
             values["moderated"] = edit.moderated
 
         def work(tx: Transaction) -> Session:
+            if store.get(tx, session.id, session.guild_id) is None:
+                raise NotFound
             if edit.speaker_id is not None and edit.speaker_name:
                 saw_person(tx, session.guild_id, edit.speaker_id, edit.speaker_name)
             changed = store.update(tx, session.id, values)
