@@ -68,10 +68,13 @@ class Intake:
         rows = store.of_message(tx, seen.message_id)
         rows = [row for row in rows if row.source is not Source.ASK]
         bodies = [body for body in seen.bodies if body]
+        if not rows:  # A new message, as nearly all are.
+            fresh = range(len(bodies))
+            room = len(fresh) if unlimited else self._room(tx, seen, guild, fresh)
+            taken = self._take(tx, seen, bodies, fresh[:room], unlimited, gap_began)
+            return Receipt(tuple(taken), "" in seen.bodies, room < len(fresh))
         if not bodies and seen.text.strip() and any(row.source is Source.STAFF for row in rows):
             bodies = [seen.text.strip()]
-        if not rows and not bodies:
-            return Receipt(is_empty=bool(seen.bodies))
         if any(_is_erased(row) for row in rows):
             # Its author had the words erased; that they still stand there revives nothing.
             return Receipt()
@@ -149,10 +152,10 @@ class Intake:
         if not fresh:
             return 0
         pace = to_micros(seen.sent_at) - int(guild.rules.question_pace / timedelta(microseconds=1))
-        _, _, last = store.load_of(tx, seen.session, seen.author.id, seen.message_id)
+        waiting, _, last = store.load_of(tx, seen.session, seen.author.id, seen.message_id)
         if last is not None and pace < last <= to_micros(seen.sent_at):
             return 0
-        return self._room_left(tx, seen, guild)
+        return max(0, guild.rules.open_questions - waiting)
 
     def _room_left(self, tx: Transaction, seen: SeenMessage, guild: Guild) -> int:
         waiting, _, _ = store.load_of(tx, seen.session, seen.author.id)

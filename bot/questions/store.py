@@ -67,10 +67,11 @@ def insert(
         "UPDATE sessions SET next_number = next_number + 1 WHERE id = ? RETURNING next_number - 1",
         (seen.session.id,),
     ).fetchone()[0]
-    row = tx.execute(
+    late = not seen.session.is_open
+    question_id = tx.execute(
         "INSERT INTO questions (guild_id, session_id, number, state, body, author_id, anonymous,"
         " source, channel_id, message_id, ordinal, asked_at, late)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             seen.session.guild_id,
             seen.session.id,
@@ -84,10 +85,33 @@ def insert(
             message_id,
             ordinal,
             to_micros(seen.sent_at),
-            not seen.session.is_open,
+            late,
         ),
-    ).fetchone()
-    return question_of(row)
+    ).lastrowid
+    assert question_id is not None  # noqa: S101 - an INSERT has one; for the type checker
+    # Put together here, not read back: this is done for every question of a burst.
+    return Question(
+        id=question_id,
+        guild_id=seen.session.guild_id,
+        session_id=seen.session.id,
+        number=number,
+        state=state,
+        body=body,
+        author_id=seen.author.id,
+        anonymous=anonymous,
+        source=source,
+        channel_id=seen.channel_id,
+        message_id=message_id,
+        ordinal=ordinal,
+        asked_at=seen.sent_at,
+        taken_at=None,
+        closed_at=None,
+        joke=False,
+        late=late,
+        rank=None,
+        merged_into=None,
+        votes=0,
+    )
 
 
 def put_attachments(tx: Transaction, question_id: int, filenames: Sequence[str]) -> None:

@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 
 _CURSOR = "dispatch"
 _BATCH = 500
-# Events of a burst are picked up together; a person doesn't notice a tenth of a second.
-_GATHER_SECONDS = 0.1
+# The first event of a burst is picked up at once, those that follow together.
+_GATHER_SECONDS = 0.25
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVE_UP_AFTER = timedelta(hours=6)
@@ -90,11 +90,13 @@ class Dispatcher:
             self._saved_cursor = self._cursor
             for delivery in left:
                 self._enqueue(delivery)
+            loop = asyncio.get_running_loop()
             while True:
+                looked_at = loop.time()
                 while await self._pump():
                     pass
                 await self._timeline.news()
-                await asyncio.sleep(_GATHER_SECONDS)
+                await asyncio.sleep(looked_at + _GATHER_SECONDS - loop.time())
         finally:
             await self._stop()
 

@@ -14,6 +14,8 @@ _EVENT = (
 
 Reader = sqlite3.Connection | Transaction
 
+_to_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would make one a call
+
 
 def append(tx: Transaction, event: NewEvent, at: datetime) -> int:
     """Put `event` at the timeline's end and return its id."""
@@ -27,7 +29,7 @@ def append(tx: Transaction, event: NewEvent, at: datetime) -> int:
             event.kind,
             event.actor_id,
             to_micros(at),
-            json.dumps(dict(event.data), separators=(",", ":")),
+            _to_json(dict(event.data)),
         ),
     )
     assert cursor.lastrowid is not None  # noqa: S101 - an INSERT has one; for the type checker
