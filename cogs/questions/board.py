@@ -58,7 +58,7 @@ class Faces:
         """Return the kinds of live message this cog owns."""
         return [
             Kind(BOARD, self.board, self._boards, renews=True),
-            Kind(PANEL, self.panel, self._boards, renews=True),
+            Kind(PANEL, self.panel, self._panels, renews=True),
             Kind(ASK_POST, self.asked, self._asked, posted=self._asked_posted),
             Kind(ANSWER_POST, self.answer, self._answered),
         ]
@@ -70,6 +70,11 @@ class Faces:
             opened = self._services.sessions.open_sessions(event.guild_id)
             return [session.id for session in opened]
         return []
+
+    def _panels(self, event: Event) -> Iterable[int]:
+        if self._services.guilds.get(event.guild_id).staff_channel_id is None:
+            return []  # There is none, so nothing to look up.
+        return self._boards(event)
 
     def _asked(self, event: Event) -> Iterable[int]:
         if event.kind == ERASED:
