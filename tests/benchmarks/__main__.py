@@ -11,6 +11,8 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Figure, write
 from tests.benchmarks.intake import intake_chatter, intake_question
+from tests.benchmarks.receipt import receipt
+from tests.benchmarks.start import start
 from tests.end_to_end.driver import ROOT
 
 Benchmark = Callable[[Path], Awaitable[list[Figure]]]
@@ -18,6 +20,8 @@ Benchmark = Callable[[Path], Awaitable[list[Figure]]]
 BENCHMARKS: dict[str, Benchmark] = {
     "intake_chatter": intake_chatter,
     "intake_question": intake_question,
+    "receipt": receipt,
+    "start": start,
 }
 _WITHIN_S = 120
 
@@ -43,7 +47,9 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
     names = parser.parse_args().names
     if unknown := set(names) - set(BENCHMARKS):
-        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+        parser.error(
+            f"no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}"
+        )
     return 1 if asyncio.run(measure(names or list(BENCHMARKS))) else 0
 
 

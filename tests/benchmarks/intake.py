@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import statistics
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure
-from tests.benchmarks.stage import BARE, MINIMAL, OURS, Stage, stage
+from tests.benchmarks.stage import BARE, MINIMAL, OURS, Stage, send, stage
 from tests.end_to_end.driver import until
 
 _CHATTER = (
@@ -28,7 +27,7 @@ _CHATTER = (
     "```\n$ virsh list --all\n Id   Name   State\n```",
     "それな\n> 仮想化は全部 CPU の機能\nとは限らないやつ",
 )
-_QUESTIONS = (
+QUESTIONS = (
     "Q. コンテナと仮想マシンの違いは何ですか？",
     "Q. メモリはどこまで増やせますか",
     "Q. ライブマイグレーション中にネットワークはどうなりますか？ 切れたりしないんでしょうか",
@@ -69,7 +68,7 @@ async def intake_question(folder: Path) -> list[Figure]:
     ):
         costs = await _costs(
             (ours, peer),
-            (f"{text} ({number})" for number, text in enumerate(itertools.cycle(_QUESTIONS))),
+            (f"{text} ({number})" for number, text in enumerate(itertools.cycle(QUESTIONS))),
             rounds=_QUESTION_ROUNDS,
             per_round=_QUESTIONS_PER_ROUND,
             per_s=_QUESTIONS_PER_S,
@@ -88,36 +87,19 @@ async def _costs(
     settle: Settle,
 ) -> list[list[float]]:
     """Return what a message cost each client in each round, in seconds."""
-    crowds = [one.crowd() for one in stages]
     supply = iter(texts)
     costs: list[list[float]] = []
     sent = 0
     for measured in range(-1, rounds):
         number = per_round if measured >= 0 else per_round // 4  # The first warms up.
         before = [one.client.cpu_s for one in stages]
-        await _send(stages, crowds, itertools.islice(supply, number), per_s)
+        await send(stages, itertools.islice(supply, number), per_s)
         sent += number
         await asyncio.gather(*(settle(one, sent) for one in stages))
         after = [one.client.cpu_s for one in stages]
         if measured >= 0:
             costs.append([(b - a) / number for a, b in zip(before, after, strict=True)])
     return costs
-
-
-async def _send(
-    stages: Sequence[Stage], crowds: Sequence[Iterable[str]], texts: Iterable[str], per_s: float
-) -> None:
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    posted: list[asyncio.Future[object]] = []
-    people = [iter(crowd) for crowd in crowds]
-    for number, text in enumerate(texts):
-        await asyncio.sleep(max(0.0, began + number / per_s - loop.time()))
-        posted += [
-            one.page.post("send", as_=next(person), channel=one.channel, content=text)
-            for one, person in zip(stages, people, strict=True)
-        ]
-    await asyncio.gather(*posted)
 
 
 async def _quiet(one: Stage, _sent: int) -> None:
@@ -129,8 +111,7 @@ async def _receipts(one: Stage, sent: int) -> None:
     """Wait until every question has its reaction, and the board shows them."""
 
     async def look() -> bool:
-        reactions = await one.page.requests(method="PUT", path="*/reactions/*")
-        return len(reactions) >= sent
+        return len(await one.receipts()) >= sent
 
     await until(look, within_s=30)
     await asyncio.sleep(_BOARD_SETTLES_S)

@@ -9,18 +9,19 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 
 from bot.client import intents
-from tests.end_to_end.driver import ROOT, Page, Playground, launch
+from tests.end_to_end.driver import ROOT, Json, Page, Playground, launch
 
 OURS = ("-m", "bot", "run")
 BARE = ("-m", "tests.benchmarks.peers.bare")
 MINIMAL = ("-m", "tests.benchmarks.peers.minimal")
 
-_PEOPLE = 20
+_PEOPLE = 100
 _READY_WITHIN_S = 30
 _STOPPED_WITHIN_S = 10
 _LINES_KEPT = 50
@@ -56,10 +57,29 @@ class Stage:
     people: Sequence[str]
     data: Path
 
-    def crowd(self) -> Iterator[str]:
-        """Yield the people over and over, so that the next one writes each time."""
-        while True:
-            yield from self.people
+    async def receipts(self) -> dict[str, float]:
+        """Return when the first reaction to each message was asked for: message → seconds."""
+        found: dict[str, float] = {}
+        for request in await self.page.requests(method="PUT", path="*/reactions/*"):
+            if request["status"] == HTTPStatus.NO_CONTENT:
+                found.setdefault(request["path"].split("/")[4], request["at"])
+        return found
+
+
+async def send(stages: Sequence[Stage], texts: Iterable[str], per_s: float) -> list[list[str]]:
+    """Have people write the texts at a steady rate, on all stages at the same moments.
+
+    They take turns, so that nobody has many questions waiting. Returns each stage's messages.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    posted: list[list[asyncio.Future[Json]]] = [[] for _ in stages]
+    for number, text in enumerate(texts):
+        await asyncio.sleep(max(0.0, began + number / per_s - loop.time()))
+        for one, futures in zip(stages, posted, strict=True):
+            person = one.people[number % len(one.people)]
+            futures.append(one.page.post("send", as_=person, channel=one.channel, content=text))
+    return [[message["id"] for message in await asyncio.gather(*futures)] for futures in posted]
 
 
 @contextlib.asynccontextmanager
@@ -93,7 +113,7 @@ async def client(
     command: Sequence[str], playground: Playground, data: Path
 ) -> AsyncIterator[Client]:
     """Run a client process until the end of the block; it is ready when the block begins."""
-    data.mkdir(parents=True, exist_ok=True)
+    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
     began = time.monotonic()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
