@@ -137,7 +137,9 @@ def _wire(services: Services) -> None:
     )
     services.dispatcher.add_listener(services.live.on_event)
     services.dispatcher.add_consumer(courier.consumer())
-    services.dispatcher.add_consumer(WindUp(services).consumer())
+    wind_up = WindUp(services)
+    services.live.add_kind(wind_up.kind())
+    services.dispatcher.add_consumer(wind_up.consumer())
 
 
 def _parents(client: StudyBot) -> Callable[[int | None, int], int | None]:

@@ -35,6 +35,7 @@ _OLD_MESSAGE_EDITS = 30046
 _UNKNOWN_MESSAGE = 10008
 _UNKNOWN_CHANNEL = 10003
 _RETRY_SECONDS = 10.0
+_FORGOTTEN_AFTER = timedelta(days=7)
 _LOOK_AGAIN_SECONDS = 0.5
 
 
@@ -104,8 +105,11 @@ class LiveMessages:
         """Bring every live message up to date after a pause, and follow events from now on."""
         self._running = True
         await self.refresh_rows()
-        for key in self._rows:
-            self.mark(*key)
+        fresh = self._clock() - _FORGOTTEN_AFTER
+        for key, row in self._rows.items():
+            # What stood still for so long changes only by an event of its own.
+            if row.posted_at is None or row.posted_at > fresh:
+                self.mark(*key)
 
     async def stop(self) -> None:
         """Stop editing; what is dirty is shown after the next start."""

@@ -9,10 +9,10 @@ from cogs.archive.erasing import EraseCard
 from cogs.archive.files import as_file, post_export, send_export
 from cogs.archive.remaking import Remaking
 from cogs.archive.render import found
-from cogs.archive.sessions import ChosenSession, latest, visible_channels
 from cogs.archive.stats import show_statistics
 from cogs.controls import Lasting
 from cogs.kit import Interaction, Services, T, guild_id_of, tell, words_for
+from cogs.visible import ChosenSession, latest, visible_channels
 
 ASession = app_commands.Transform[Session, ChosenSession]
 

@@ -280,7 +280,8 @@ def _title(board: Board, _: Words) -> str:
     session = board.session
     line: list[str] = []
     speaker = session.speaker_ids[0]
-    if speaker is not None:
+    # The closed board stays as it is: it names nobody who may have themselves erased later.
+    if speaker is not None and session.is_open:
         line.append(_("Speaker: {mention}", mention=f"<@{speaker}>"))
     if session.slides_url:
         line.append(_("[Slides]({url})", url=session.slides_url))

@@ -21,6 +21,9 @@ from cogs.kit import (
 from cogs.sessions import render
 from cogs.sessions.starting import EventCard, StartForm, begin, check_channel, find_event
 from cogs.text import one_line
+from cogs.visible import sessions_of
+
+_LISTED = 25
 
 
 class SessionsCog(commands.Cog):
@@ -109,8 +112,8 @@ class SessionsCog(commands.Cog):
     @group.command(name="list", description=T("The sessions of this server"))
     async def list(self, interaction: Interaction) -> None:
         """List sessions, newest first, privately."""
-        sessions = await self._services.sessions.list(guild_id_of(interaction))
-        await tell(interaction, render.listing(sessions, words_for(interaction)))
+        sessions = await sessions_of(interaction)
+        await tell(interaction, render.listing(sessions[:_LISTED], words_for(interaction)))
 
     @group.command(name="edit", description=T("Change title, speaker, slides or moderation"))
     @app_commands.describe(

@@ -1,20 +1,27 @@
 """What follows a session's end: the thread for late questions, and the list for next time."""
 
+from collections.abc import Iterable
+
 import discord
 import structlog
+from discord import ui
 
+from bot.archive import ERASED
 from bot.database import from_micros
 from bot.localization import Words
 from bot.questions import Question, State
 from bot.sessions import ENDED, Session
-from bot.timeline import Consumer, Delivery, Event
+from bot.timeline import Consumer, Delivery, Event, LiveMessage
+from cogs.controls import Lasting
 from cogs.courier import Letter, send_once
 from cogs.kit import Services, words_of_guild
-from cogs.live import with_time
+from cogs.live import Face, Kind, with_time
 from cogs.sessions.render import quiet_question
 from cogs.text import clip, jump_url, one_line
 
 log = structlog.get_logger(__name__)
+
+LEFT_OVER = "left_over"
 
 _GONE = frozenset({"channel_gone", "guild_gone"})
 _MESSAGE = 1900
@@ -43,13 +50,33 @@ class WindUp:
         session = await self._services.sessions.get(event.session_id, event.guild_id)
         _ = words_of_guild(self._services, event.guild_id)
         session = await self._open_thread(session, _, delivery)
-        left = await self._services.queue.left_over(session)
+        if session.follow_up_id is not None:
+            await send_once(
+                self._services.channel,
+                self._services.own_id(),
+                Letter(session.follow_up_id, text=welcome(session, _)),
+                delivery,
+                part="f",
+            )
         guild = self._services.guilds.get(session.guild_id)
         place = guild.staff_channel_id or session.follow_up_id or session.channel_id
-        letter = Letter(place, text=next_time(session, left, _), mentions=_speaker_alone(session))
-        return await send_once(
-            self._services.channel, self._services.own_id(), letter, delivery, part="n"
+        await self._services.timeline.put_live_message(
+            LEFT_OVER, session.id, session.guild_id, place
         )
+        self._services.live.mark(LEFT_OVER, session.id)
+        return None
+
+    def kind(self) -> Kind:
+        """Return the list for next time, which quotes people and so follows an erasing."""
+        return Kind(LEFT_OVER, self.left_over, _erased_in)
+
+    async def left_over(self, live: LiveMessage) -> Face | None:
+        """Draw what nobody answered."""
+        session = await self._services.sessions.get(live.key, live.guild_id)
+        left = await self._services.queue.left_over(session)
+        _ = words_of_guild(self._services, live.guild_id)
+        view = Lasting(ui.TextDisplay(next_time(session, left, _)))
+        return Face(view, mentions=_speaker_alone(session))
 
     async def _open_thread(self, session: Session, _: Words, delivery: Delivery) -> Session:
         takes_late = session.late_until is not None and (
@@ -65,22 +92,21 @@ class WindUp:
         except (discord.Forbidden, discord.NotFound) as error:
             log.warning("no thread for late questions", session_id=session.id, error=str(error))
             return session
-        session = await self._services.sessions.opened_follow_up(session, thread_id)
-        assert session.late_until is not None  # noqa: S101 - `takes_late`; for the type checker
-        text = _(
-            "“{title}” has ended. Thank you! Late questions are welcome in this thread until"
-            " {until}: begin them with “Q.”.",
-            title=one_line(session.title),
-            until=with_time(session.late_until, "f"),
-        )
-        await send_once(
-            self._services.channel,
-            self._services.own_id(),
-            Letter(thread_id, text=text),
-            delivery,
-            part="f",
-        )
-        return session
+        return await self._services.sessions.opened_follow_up(session, thread_id)
+
+
+def _erased_in(event: Event) -> Iterable[int]:
+    return event.data["sessions"] if event.kind == ERASED else ()
+
+
+def welcome(session: Session, _: Words) -> str:
+    """Write what stands first in the thread for late questions."""
+    return _(
+        "“{title}” has ended. Thank you! Late questions are welcome in this thread until"
+        " {until}: begin them with “Q.”.",
+        title=one_line(session.title),
+        until=with_time(session.late_until or session.active_at, "f"),
+    )
 
 
 def next_time(session: Session, left: list[Question], _: Words) -> str:

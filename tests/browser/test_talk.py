@@ -84,7 +84,7 @@ async def test_a_whole_talk(browser: Browser, address: str) -> None:
 
     await view.become(SPEAKER)
     await view.command("session start", title="コンテナとVM", slides="https://example.org/slides")
-    board = view.page.locator(".message").filter(has_text="登壇者:").last
+    board = view.page.locator('.message:has([data-testid="container"])').last
     await expect(board).to_contain_text("コンテナとVM", timeout=PATIENCE)
 
     await view.become(FIRST)
@@ -154,7 +154,7 @@ async def test_the_board_on_a_phone(browser: Browser, address: str) -> None:
     view = await open_page(browser, address, phone=True)
     await asyncio.sleep(2)
     await view.command("session start", title="スマートフォンから")
-    board = view.page.locator(".message").filter(has_text="登壇者:").last
+    board = view.page.locator('.message:has([data-testid="container"])').last
     await expect(board).to_contain_text("スマートフォンから", timeout=PATIENCE)
     width = await view.page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["viewport"]["width"]

@@ -403,7 +403,7 @@ async def test_the_end_of_a_talk(page: Page, bot: Bot, locale: str):
     # Left for next time: the open one and the missed one, not the joke, the answered one.
     async def list_of_rest() -> Json | None:
         for message in await page.history(talk.speaker, thread):
-            if "#2" in message["content"]:
+            if "#2" in text_of(message):
                 return message
         return None
 
