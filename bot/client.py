@@ -26,6 +26,15 @@ LOCALISED_NAMES = frozenset({"ask", "Add as question"})
 
 _COMMANDS_DIGEST = "commands_digest"
 
+# How discord.py names the tasks in which it handles what people do.
+_HANDLERS = (
+    "discord.py: on_message",
+    "discord.py: on_raw_",
+    "CommandTree-invoker",
+    "discord-ui-",
+)
+_FINISH_SECONDS = 3
+
 
 class IntentMissing(OperatorError):
     """A privileged intent is switched off."""
@@ -115,6 +124,7 @@ class StudyBot(commands.Bot):
         self.cogs_to_load: Sequence[commands.Cog] = ()
         self.menus: Sequence[app_commands.ContextMenu] = ()
         self._first_ready = asyncio.Event()
+        self._is_leaving = False
 
     async def setup_hook(self) -> None:
         """Load everything once, before the gateway; sync commands if they changed."""
@@ -137,6 +147,23 @@ class StudyBot(commands.Bot):
     async def wait_until_first_ready(self) -> None:
         """Wait until Discord has told of all guilds; safe to call before the login."""
         await self._first_ready.wait()
+
+    def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
+        """Hand an event out, unless the bot is leaving: what comes then is read up later."""
+        if not self._is_leaving:
+            super().dispatch(event_name, *args, **kwargs)
+
+    async def close(self) -> None:
+        """Finish what people began, then go."""
+        self._is_leaving = True
+        begun = [task for task in asyncio.all_tasks() if task.get_name().startswith(_HANDLERS)]
+        if begun:
+            await asyncio.wait(begun, timeout=_FINISH_SECONDS)
+        # Reading up may take long, and begins anew at the next start.
+        for task in asyncio.all_tasks():
+            if task.get_name().startswith("discord.py: on_ready"):
+                task.cancel()
+        await super().close()
 
     async def on_message(self, message: discord.Message, /) -> None:
         """Take no prefix commands: listeners do the work."""

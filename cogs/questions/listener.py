@@ -5,8 +5,9 @@ ones miss everything older than the cache.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -19,8 +20,11 @@ from cogs.kit import Services, channel_ids_of, is_trouble, person_of
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
+
+_LAST_SECONDS = 4.0
 # After these discord.py has given up by itself already.
-_REACT_PAUSES = (1, 2, 4, 8, 16, 30)
+_PAUSES = (1, 2, 4, 8, 16, 30)
 
 TAKEN, EMPTY, LATER, ANSWERED, SUPPLEMENT = "📝", "✏️", "⏳", "✅", "💬"
 VOTES = frozenset({"👍", TAKEN})
@@ -43,9 +47,12 @@ class Listener(commands.Cog):
         self.changed: set[int] | None = None
 
     async def cog_unload(self) -> None:
-        """Let receipts that are on their way arrive."""
+        """Let receipts that are on their way arrive; the rest is marked after the next start."""
         if self._reactions:
-            await asyncio.wait(self._reactions, timeout=5)
+            await asyncio.wait(self._reactions, timeout=_LAST_SECONDS)
+        for task in self._reactions:
+            task.cancel()
+        await asyncio.gather(*self._reactions, return_exceptions=True)
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
@@ -197,7 +204,11 @@ class Listener(commands.Cog):
         if not self._services.sessions.is_staff(by, session):
             return
         channel = self._services.channel(payload.channel_id)
-        message = await channel.fetch_message(payload.message_id)
+        try:
+            message = await _persistently(lambda: channel.fetch_message(payload.message_id))
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+            log.info("could not read what was marked", error=str(error))
+            return
         if message.author.bot or not message.content.strip():
             return
         await self._services.intake.add(seen_message(message, session, (message.content,)), by)
@@ -257,15 +268,21 @@ def seen_message(
 
 
 async def _react(message: discord.Message | discord.PartialMessage, emoji: str) -> None:
-    for pause in (*_REACT_PAUSES, None):
+    try:
+        await _persistently(lambda: message.add_reaction(emoji))
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
+        # Deleted meanwhile, a missing permission, twenty reactions already: the question is
+        # taken all the same, and the board shows it.
+        log.info("could not react", emoji=emoji, error=str(error))
+
+
+async def _persistently(request: Callable[[], Awaitable[T]]) -> T:
+    """Make a request, again and again while Discord is in trouble."""
+    for pause in _PAUSES:
         try:
-            await message.add_reaction(emoji)
+            return await request()
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
-            # Deleted meanwhile, a missing permission, twenty reactions already: the question
-            # is taken all the same, and the board shows it.
-            if pause is None or not is_trouble(error):
-                log.info("could not react", emoji=emoji, error=str(error))
-                return
-            await asyncio.sleep(pause)
-        else:
-            return
+            if not is_trouble(error):
+                raise
+        await asyncio.sleep(pause)
+    return await request()

@@ -56,6 +56,7 @@ class Bot:
         self.process: asyncio.subprocess.Process | None = None
         self._listener: asyncio.Task[None] | None = None
         self._is_ready = False
+        self._alive_before: str | None = None
 
     @property
     def database(self) -> Path:
@@ -65,6 +66,7 @@ class Bot:
         """Start a process, and wait until it says that it is ready."""
         assert self.process is None
         self._is_ready = False
+        self._alive_before = self._alive_at() if self.database.exists() else None
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             *WARNINGS,
@@ -155,6 +157,22 @@ class Bot:
             with contextlib.suppress(ProcessLookupError):
                 self.process.kill()
             await self.ended()
+
+    async def read_up(self, *, within_s: float = 20.0) -> None:
+        """Wait until the present process has read up on what it missed.
+
+        Only after that it notes again that it is here.
+        """
+        before = self._alive_before
+
+        def look() -> bool:
+            return self._alive_at() != before
+
+        await until(look, within_s=within_s)
+
+    def _alive_at(self) -> str | None:
+        found = self.rows("SELECT value FROM installation WHERE key = 'alive_at'")
+        return found[0]["value"] if found else None
 
     async def restart(self, number: int = signal.SIGKILL) -> None:
         """End it and start it again on the same data."""

@@ -141,9 +141,7 @@ async def test_a_burst_survives_the_loss_of_power(page: Page, bot: Bot):
     before = talk.questions()
     number = (await page.requests())[-1]["n"]
     await bot.restart()
-    await until(lambda: bot.rows("SELECT 1 FROM installation WHERE key = 'alive_at'"))
-    settled = await page.requests(after=number, path=f"/channels/{talk.channel}/messages")
-    await until(lambda: settled)
+    await bot.read_up()
     await talk.taken(talk.attendees[0], "Q. 最後の質問")
     assert talk.questions()[:-1] == before
     assert len(await own_posts(talk)) == 1
