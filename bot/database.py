@@ -13,7 +13,6 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from importlib import resources
 from pathlib import Path
 from queue import SimpleQueue
@@ -100,16 +99,41 @@ class _Connection(aiosqlite.Connection):
         )
         return result
 
-    def submit(self, work: Callable[..., T], *args: Any) -> "asyncio.Future[T]":
-        """Queue work; it is done, and the future has its result, whether or not anyone waits."""
+    def begin(
+        self, work: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> "asyncio.Future[T]":
+        """Queue `work` as a transaction; it is done even if the future is cancelled."""
         connection = self._conn
         if not self._running:
             raise ValueError("no active connection")
-        done: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        # The queue's own thread works it off: no task of the event loop's is needed for it.
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[T] = loop.create_future()
+
+        def job() -> None:
+            try:
+                result, callbacks = _in_transaction(connection, work, args, kwargs)
+            except BaseException as error:  # noqa: BLE001 - it is for whoever waits
+                loop.call_soon_threadsafe(_fail, done, error)
+            else:
+                loop.call_soon_threadsafe(_succeed, done, result, callbacks)
+
         queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]
-        queue.put_nowait((done, partial(work, connection, *args)))
+        queue.put_nowait((None, job))
         return done
+
+
+def _succeed(done: "asyncio.Future[T]", result: T, callbacks: list[Callable[[], None]]) -> None:
+    try:
+        for callback in callbacks:
+            callback()
+    finally:
+        if not done.cancelled():
+            done.set_result(result)
+
+
+def _fail(done: "asyncio.Future[Any]", error: BaseException) -> None:
+    if not done.cancelled():
+        done.set_exception(error)
 
 
 def _connect(path: Path, mode: Literal["rwc", "rw", "ro"]) -> _Connection:
@@ -163,12 +187,9 @@ class Database:
         self, work: Callable[Concatenate[Transaction, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Run `work(transaction, …)` in one transaction: all of it, or nothing of it."""
-        # Shielded: once it has begun it is finished and its callbacks called, even if the
-        # caller is cancelled (a person's timeout must not separate a commit from its news).
-        done = self._writer.submit(_in_transaction, work, args, kwargs)
-        done.add_done_callback(_call_back)
-        result, _ = await asyncio.shield(done)
-        return result
+        # It is finished and its callbacks called even if the caller is cancelled: a person's
+        # timeout must not separate a commit from its news.
+        return await self._writer.begin(work, args, kwargs)
 
     async def read(
         self,
@@ -206,12 +227,6 @@ async def _close_quietly(*connections: _Connection | None) -> None:
 
 def _checkpoint(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _call_back(done: "asyncio.Future[tuple[Any, list[Callable[[], None]]]]") -> None:
-    if not done.cancelled() and done.exception() is None:
-        for callback in done.result()[1]:
-            callback()
 
 
 def _in_transaction(
