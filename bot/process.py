@@ -27,6 +27,12 @@ class AlreadyRunning(OperatorError):
     )
 
 
+class CannotLock(OperatorError):
+    """No right to write where the lock belongs."""
+
+    message = N_("Can't write {path}: {why}. The user that runs the bot needs the right to.")
+
+
 class Locks:
     """Held while the bot runs; the operating system lets go even of a killed process."""
 
@@ -42,7 +48,6 @@ class Locks:
     def __enter__(self) -> Self:
         try:
             for what, path in self._wanted:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self._stack.enter_context(_hold(what, path))
         except BaseException:
             self._stack.close()
@@ -54,14 +59,21 @@ class Locks:
 
 
 def _hold(what: str, path: Path) -> IO[str]:
-    file = path.open("a+", encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise CannotLock(path=path, why=error.strerror) from error
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         file.seek(0)
         holder = _read_holder(file.read())
         file.close()
         raise AlreadyRunning(what=what, **holder) from error
+    except OSError as error:  # Some network folders know no locks.
+        file.close()
+        raise CannotLock(path=path, why=error.strerror) from error
     file.seek(0)
     file.truncate()
     json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": _short(utc_now())}, file)

@@ -28,7 +28,12 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env", env_file_encoding="utf-8", extra="ignore", frozen=True
+        env_file=".env",
+        env_file_encoding="utf-8",
+        # `KEY=` in a file or a container's environment means: not set.
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     discord_token: SecretStr | None = Field(
@@ -85,7 +90,9 @@ class Settings(BaseSettings):
         description=N_("Quiet minutes after which the bot asks whether a session is over."),
     )
     study_bot_quiet_end_minutes: Minutes = Field(
-        default=60, description=N_("Quiet minutes after which a session ends by itself.")
+        default=60,
+        validate_default=True,
+        description=N_("Quiet minutes after which a session ends by itself."),
     )
     study_bot_session_hours: int = Field(
         default=5, ge=1, le=48, description=N_("Hours after which a session ends whatever happens.")
@@ -123,7 +130,8 @@ class Settings(BaseSettings):
     @field_validator("discord_token")
     @classmethod
     def _blank_is_none(cls, value: SecretStr | None) -> SecretStr | None:
-        return value if value and value.get_secret_value().strip() else None
+        token = value.get_secret_value().strip() if value else ""
+        return SecretStr(token) if token else None
 
     @field_validator("study_bot_api_base", "study_bot_gateway", "study_bot_cdn")
     @classmethod
@@ -167,13 +175,19 @@ class Settings(BaseSettings):
             return cls(_env_file=env_file)  # pyright: ignore[reportCallIssue] - pydantic-settings' own
         except ValidationError as error:
             raise BadSetting(problems=_problems(error)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            problem = f"  {env_file} can't be read: {error}. Write it anew, in UTF-8."
+            raise BadSetting(problems=problem) from error
 
 
 def is_loopback(url: str) -> bool:
     """Say whether `url` leads to this machine by a literal loopback address or `localhost`."""
     try:
-        host = urlsplit(url).hostname or ""
+        parts = urlsplit(url)
+        host = parts.hostname or ""
     except ValueError:
+        return False
+    if parts.scheme not in {"http", "https", "ws", "wss"}:
         return False
     if host == "localhost":
         return True

@@ -1,7 +1,6 @@
 """Background work: plain `async def` functions, restarted and reported when they fail."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -38,9 +37,7 @@ class Supervisor:
         """Cancel everything and wait for it."""
         for task in self._tasks:
             task.cancel()
-        for task in self._tasks:
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
 
     async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -50,7 +47,13 @@ class Supervisor:
             began = loop.time()
             try:
                 await work()
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                # Cancelled by somebody else, such as what it waited for, is a failure like any
+                # other; and whatever it raises while it is being stopped, it isn't begun again.
+                if _is_stopping():
+                    if not isinstance(error, asyncio.CancelledError):
+                        log.exception("background work failed while stopping", work=name)
+                    raise
                 self.failures[name] = self.failures.get(name, 0) + 1
                 if loop.time() - began > _GOOD_RUN_SECONDS:
                     pause = _FIRST_PAUSE_SECONDS
@@ -59,3 +62,8 @@ class Supervisor:
                 return
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
+
+
+def _is_stopping() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
