@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from simcord.backend import errors
 from simcord.backend.models import Channel, Overwrite
-from simcord.enums import ChannelType, OverwriteType
+from simcord.enums import AuditLogAction, ChannelType, OverwriteType
 
 from playground.world import Person, World
 
@@ -178,4 +178,37 @@ class Building:
         """Time a member out; 0 seconds ends it."""
         until = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
         value: Any = until.isoformat() if seconds > 0 else None
+        before = self._world.get_member(guild_id, person_id).timed_out_until
         self._world.edit_member(guild_id, person_id, {"timed_out_until": value})
+        change = {
+            "key": "communication_disabled_until",
+            **({"old_value": before} if before else {}),
+            **({"new_value": value} if value else {}),
+        }
+        self._log(guild_id, AuditLogAction.MEMBER_UPDATE, person_id, [change])
+
+    def kick(self, guild_id: int, person_id: int) -> None:
+        """Kick a member."""
+        self._world.remove_member(guild_id, person_id)
+        self._log(guild_id, AuditLogAction.MEMBER_KICK, person_id)
+
+    def ban(self, guild_id: int, person_id: int) -> None:
+        """Ban somebody."""
+        self._world.apply_ban(guild_id, person_id, None)
+        self._log(guild_id, AuditLogAction.MEMBER_BAN, person_id)
+
+    def _log(
+        self,
+        guild_id: int,
+        action: AuditLogAction,
+        person_id: int,
+        changes: list[dict[str, Any]] | None = None,
+    ) -> None:
+        """Write what a moderator did into the audit log, as the guild's owner's doing."""
+        self._world.record_audit_log(
+            guild_id,
+            action,
+            target_id=person_id,
+            changes=changes,
+            user_id=self._world.get_guild(guild_id).owner_id,
+        )

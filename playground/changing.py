@@ -121,10 +121,10 @@ class Changing:
                 ),
             ),
             "world.kick": removing(
-                "person", lambda a: world.remove_member(a.id("guild"), a.id("person"))
+                "person", lambda a: self._building.kick(a.id("guild"), a.id("person"))
             ),
             "world.ban": removing(
-                "person", lambda a: world.apply_ban(a.id("guild"), a.id("person"), None)
+                "person", lambda a: self._building.ban(a.id("guild"), a.id("person"))
             ),
             "world.delete_channel": removing(
                 "channel", lambda a: world.delete_channel(a.id("channel"))
