@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from tests.benchmarks.figures import Figure, write
+from tests.benchmarks.find import find
 from tests.benchmarks.intake import intake_chatter, intake_question
 from tests.benchmarks.receipt import receipt
 from tests.benchmarks.start import start
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "intake_question": intake_question,
     "receipt": receipt,
     "start": start,
+    "find": find,
 }
 _WITHIN_S = 120
 
