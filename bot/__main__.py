@@ -15,7 +15,7 @@ without it the playground."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status (2: something needs a look first, 1: try later)."""
+    """Run the command line; return the exit status (2: mend something first, 1: try later)."""
     parser = _parser()
     options = parser.parse_args(arguments)
     try:

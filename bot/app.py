@@ -21,7 +21,7 @@ from bot.drawing import DrawingWorker
 from bot.errors import N_, OperatorError
 from bot.guilds import GuildService
 from bot.process import Locks, show_alive
-from bot.questions import Answers, Intake, Queue, Votes
+from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import QUIET, RETURNED, SessionService
 from bot.settings import Settings
 from bot.supervisor import Supervisor
@@ -91,7 +91,9 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             guilds=guilds,
             sessions=sessions,
             intake=Intake(timeline, guilds, sessions),
+            asking=Asking(timeline, guilds, sessions),
             queue=Queue(timeline, sessions),
+            views=Views(timeline),
             votes=Votes(timeline),
             answers=Answers(timeline, sessions),
             archive=Archive(timeline, guilds, settings),

@@ -16,7 +16,7 @@ from bot.drawing import DrawingWorker
 from bot.errors import N_, NotAllowed, StudyBotError
 from bot.guilds import GuildService, Person
 from bot.localization import Words, locale_of, words
-from bot.questions import Answers, Intake, Queue, Votes
+from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import Session, SessionService
 from bot.settings import Settings
 from bot.timeline import Dispatcher, Timeline
@@ -41,7 +41,9 @@ class Services:
     guilds: GuildService
     sessions: SessionService
     intake: Intake
+    asking: Asking
     queue: Queue
+    views: Views
     votes: Votes
     answers: Answers
     archive: Archive

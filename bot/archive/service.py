@@ -17,7 +17,7 @@ from bot.database import Transaction
 from bot.errors import N_, BadInput
 from bot.guilds import GuildService, forget_person, forget_unused_names, names
 from bot.localization import words
-from bot.questions import Question, answers, attachments, events, of_author, of_session
+from bot.questions import Question, answers_of, attachments, events, of_author, of_session
 from bot.search import excerpt, index_text, match_query, matches
 from bot.sessions import Session
 from bot.settings import Settings
@@ -275,7 +275,7 @@ def _record(
 ) -> SessionRecord:
     questions = of_session(connection, session.id)
     ids = [question.id for question in questions]
-    given = answers(connection, ids)
+    given = answers_of(connection, ids)
     files = attachments(connection, ids)
     people = {question.author_id for question in questions if question.author_id}
     people |= {answer.author_id for found in given.values() for answer in found if answer.author_id}

@@ -1,8 +1,10 @@
 """`Q.` syntax, queue, votes, answers."""
 
 from bot.questions import events
+from bot.questions.answer_store import answers_of
 from bot.questions.answers import ANSWER_LENGTH, ANSWER_POST, Answers
-from bot.questions.intake import ASK_LENGTH, ASK_POST, Intake
+from bot.questions.asking import ASK_LENGTH, ASK_POST, Asking
+from bot.questions.intake import Intake
 from bot.questions.model import (
     STATE_NAMES,
     UNFINISHED,
@@ -17,8 +19,9 @@ from bot.questions.model import (
     State,
 )
 from bot.questions.queue import Queue, StaffOnly
-from bot.questions.store import answers, attachments, of_author, of_session, question_of
+from bot.questions.store import attachments, of_author, of_session, question_of
 from bot.questions.syntax import ParsedAnswer, ParsedQuestion, parse_answer, parse_questions
+from bot.questions.views import Views
 from bot.questions.votes import Votes
 
 __all__ = [
@@ -31,6 +34,7 @@ __all__ = [
     "Answer",
     "AnswerReceipt",
     "Answers",
+    "Asking",
     "Board",
     "Intake",
     "Page",
@@ -43,8 +47,9 @@ __all__ = [
     "Source",
     "StaffOnly",
     "State",
+    "Views",
     "Votes",
-    "answers",
+    "answers_of",
     "attachments",
     "events",
     "of_author",

@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.database import Transaction
 from bot.guilds import Person, saw_person
-from bot.questions import events, store
+from bot.questions import answer_store, events, store
 from bot.questions.errors import EmptyText, NothingCurrent, TextTooLong
 from bot.questions.model import UNFINISHED, Answer, AnswerReceipt, Question, State
 from bot.questions.queue import StaffOnly
@@ -45,7 +45,7 @@ class Answers:
         staff = self._sessions.is_staff(by, session)
 
         def work(tx: Transaction) -> AnswerReceipt | None:
-            known = store.answer_by_message(tx, message_id)
+            known = answer_store.answer_by_message(tx, message_id)
             if known is not None and not body.strip():
                 self._remove(tx, known)
                 return None
@@ -54,7 +54,7 @@ class Answers:
             question = _chosen(tx, replied_to, ordinal)
             if question is None or question.session_id != session.id or not body.strip():
                 return None
-            if store.is_taken_back(tx, session.id, message_id, body):
+            if answer_store.is_taken_back(tx, session.id, message_id, body):
                 return None
             saw_person(tx, session.guild_id, by.id, by.name)
             return self._store(
@@ -108,7 +108,7 @@ class Answers:
             return bool(await self.messages_deleted([message_id]))
 
         def work(tx: Transaction) -> bool:
-            known = store.answer_by_message(tx, message_id)
+            known = answer_store.answer_by_message(tx, message_id)
             if known is None:
                 return False
             self._follow(tx, session, known, body, None)
@@ -125,7 +125,7 @@ class Answers:
         def work(tx: Transaction) -> int:
             number = 0
             for message_id in message_ids:
-                answer = store.answer_by_message(tx, message_id)
+                answer = answer_store.answer_by_message(tx, message_id)
                 if answer is not None:
                     self._remove(tx, answer)
                     number += 1
@@ -135,17 +135,19 @@ class Answers:
 
     async def messages_of(self, session: Session) -> dict[int, int]:
         """Return the messages that gave the session's standing answers: message → channel."""
-        return await self._database.read(store.answer_messages_of_session, session.id)
+        return await self._database.read(answer_store.answer_messages_of_session, session.id)
 
     async def of(self, questions: Sequence[Question]) -> dict[int, list[Answer]]:
         """Return the answers of some questions, oldest first."""
-        return await self._database.read(store.answers, [question.id for question in questions])
+        return await self._database.read(
+            answer_store.answers_of, [question.id for question in questions]
+        )
 
     async def get(self, answer_id: int, guild_id: int) -> tuple[Answer, Question] | None:
         """Return an answer that still stands, with its question."""
 
         def work(connection: store.Reader) -> tuple[Answer, Question] | None:
-            answer = store.answer_by_id(connection, answer_id)
+            answer = answer_store.answer_by_id(connection, answer_id)
             if answer is None:
                 return None
             question = store.get(connection, answer.question_id, guild_id)
@@ -164,7 +166,7 @@ class Answers:
         message_id: int | None,
         at: datetime,
     ) -> AnswerReceipt:
-        answer = store.insert_answer(
+        answer = answer_store.insert_answer(
             tx, question, by.id, body, supplement=supplement, message_id=message_id, at=at
         )
         changes: list[dict[str, Any]] = []
@@ -191,22 +193,22 @@ class Answers:
         question = store.get(tx, known.question_id, session.guild_id)
         assert question is not None  # noqa: S101 - answers belong to one; for the type checker
         if known.body != body:
-            store.rewrite_answer(tx, known.id, body)
+            answer_store.rewrite_answer(tx, known.id, body)
             self._timeline.append(
                 tx,
                 events.event(
                     events.ANSWER_EDITED, question, by.id if by else None, answer_id=known.id
                 ),
             )
-        current = store.answer_by_id(tx, known.id)
+        current = answer_store.answer_by_id(tx, known.id)
         return AnswerReceipt(question, current or known)
 
     def _remove(self, tx: Transaction, answer: Answer) -> None:
-        store.delete_answer(tx, answer.id, self._timeline.clock())
+        answer_store.delete_answer(tx, answer.id, self._timeline.clock())
         question_row = store.guild_of_question(tx, answer.question_id)
         question = store.get(tx, answer.question_id, question_row)
         assert question is not None  # noqa: S101 - answers belong to one; for the type checker
-        standing = store.answers(tx, [question.id]).get(question.id, ())
+        standing = answer_store.answers_of(tx, [question.id]).get(question.id, ())
         # What closed the question is taken back with its last answer: until then another one
         # keeps it closed, whichever of them it was that closed it.
         is_last = not answer.supplement and all(other.supplement for other in standing)
@@ -238,7 +240,7 @@ class Answers:
 def _chosen(tx: Transaction, replied_to: int, ordinal: int | None) -> Question | None:
     questions = [q for q in store.of_message(tx, replied_to) if q.state is not State.WITHDRAWN]
     if not questions:
-        earlier = store.answer_by_message(tx, replied_to)
+        earlier = answer_store.answer_by_message(tx, replied_to)
         if earlier is None:
             return None
         guild_id = store.guild_of_question(tx, earlier.question_id)

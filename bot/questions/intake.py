@@ -8,33 +8,24 @@ from bot.errors import NotAllowed
 from bot.guilds import Guild, GuildService, Person, saw_person
 from bot.questions import events, store
 from bot.questions.errors import (
-    AnonymousOff,
     EmptyText,
-    NoSuchQuestion,
-    TextTooLong,
-    TooFast,
-    TooManyOpen,
 )
 from bot.questions.model import (
     UNFINISHED,
-    WAITING,
     Question,
     Receipt,
     SeenMessage,
     Source,
     State,
 )
+from bot.questions.rules import check_limits, withdraw
 from bot.questions.syntax import match_edit
 from bot.sessions import Session, SessionService
-from bot.timeline import Timeline, put_live_message
-
-# What a person types into the form, and what fits a message with room for its frame.
-ASK_LENGTH = 1500
-ASK_POST = "ask"
+from bot.timeline import Timeline
 
 
 class Intake:
-    """Takes questions from messages, from staff and from the form.
+    """Takes questions from messages and from staff.
 
     Every call is safe to repeat: questions are matched to the message they stand in, so
     replays and reading history again change nothing.
@@ -81,7 +72,7 @@ class Intake:
         plan = match_edit([(row.id, row.body) for row in rows], bodies)
         by_id = {row.id: row for row in rows}
         for question_id in plan.gone:
-            self._withdraw(tx, by_id[question_id], seen.author.id, followed=True)
+            withdraw(tx, self._timeline, by_id[question_id], seen.author.id, followed=True)
         kept = {index: by_id[question_id] for index, question_id in plan.kept.items()}
         back = [index for index in sorted(kept) if kept[index].state is State.WITHDRAWN]
         back = [i for i in back if kept[i].body != bodies[i] or _went_with_message(tx, kept[i])]
@@ -194,19 +185,6 @@ class Intake:
             )
         return question
 
-    def _withdraw(
-        self, tx: Transaction, question: Question, actor_id: int | None, *, followed: bool
-    ) -> None:
-        if question.state not in UNFINISHED:
-            return  # What was answered stays in the record; /me erase takes the words out.
-        question, change = events.change(
-            tx, question.id, events.closing(State.WITHDRAWN, self._timeline.clock())
-        )
-        self._timeline.append(
-            tx,
-            events.event(events.WITHDRAWN, question, actor_id, changes=[change], followed=followed),
-        )
-
     async def messages_deleted(self, message_ids: Collection[int]) -> int:
         """Withdraw the questions that stood in deleted messages; return how many."""
 
@@ -215,7 +193,7 @@ class Intake:
             for message_id in message_ids:
                 for question in store.of_message(tx, message_id):
                     if question.source is not Source.ASK and question.state in UNFINISHED:
-                        self._withdraw(tx, question, None, followed=True)
+                        withdraw(tx, self._timeline, question, None, followed=True)
                         number += 1
             return number
 
@@ -244,7 +222,7 @@ class Intake:
             if living:
                 return living[0]
             if not staff:
-                self._check_limits(tx, seen.session, by, guild, anonymous=False)
+                check_limits(tx, seen.session, by, guild, self._timeline.clock(), anonymous=False)
             saw_person(tx, seen.session.guild_id, seen.author.id, seen.author.name)
             if known:
                 return self._keep(tx, known[0], body, 0, seen, staff)
@@ -265,99 +243,6 @@ class Intake:
 
         return await self._database.write(work)
 
-    async def ask(
-        self, session: Session, channel_id: int, by: Person, body: str, *, anonymous: bool
-    ) -> Question:
-        """Take a question from the form. It goes out as the bot's message once approved.
-
-        Nothing an attendee wrote goes out under the bot's name unseen: an attendee's question
-        is pending even in a session without moderation.
-
-        Raises:
-            EmptyText, TextTooLong, AnonymousOff, TooManyOpen, TooFast.
-        """
-        body = _checked(body)
-        guild = self._guilds.get(session.guild_id)
-        if anonymous and not guild.rules.anonymous:
-            raise AnonymousOff
-        staff = self._sessions.is_staff(by, session)
-        seen = SeenMessage(session, channel_id, 0, by, (body,), self._timeline.clock())
-
-        def work(tx: Transaction) -> Question:
-            if not staff:
-                self._check_limits(tx, session, by, guild, anonymous=anonymous)
-            saw_person(tx, session.guild_id, by.id, by.name)
-            question = store.insert(
-                tx,
-                seen,
-                body,
-                state=State.OPEN if staff else State.PENDING,
-                source=Source.ASK,
-                ordinal=0,
-                anonymous=anonymous,
-                message_id=None,
-            )
-            if question.state is State.OPEN:
-                show_ask(tx, question)
-            # The actor of an anonymous question stands in its row alone.
-            actor_id = None if anonymous else by.id
-            self._timeline.append(
-                tx, events.event(events.ASKED, question, actor_id, number=question.number)
-            )
-            return question
-
-        return await self._database.write(work)
-
-    async def edit_own(self, question_id: int, by: Person, session: Session, body: str) -> Question:
-        """Change the text of one's own question from the form; it is approved afresh.
-
-        Raises:
-            NoSuchQuestion: it isn't `by`'s, not from the form, or it is closed.
-            EmptyText, TextTooLong.
-        """
-        body = _checked(body)
-        staff = self._sessions.is_staff(by, session)
-
-        def work(tx: Transaction) -> Question:
-            question = self._own(tx, question_id, by, session)
-            if question.source is not Source.ASK:
-                raise NoSuchQuestion  # That one says what its message says.
-            if question.body == body:
-                return question
-            question = store.rewrite(tx, question, body, self._timeline.clock())
-            changes: list[dict[str, object]] = []
-            if not staff and question.state is not State.PENDING:
-                question, change = events.change(
-                    tx, question.id, {"state": str(State.PENDING), "taken_at": None}
-                )
-                changes.append(change)
-            actor_id = None if question.anonymous else by.id
-            self._timeline.append(
-                tx, events.event(events.EDITED, question, actor_id, changes=changes)
-            )
-            return question
-
-        return await self._database.write(work)
-
-    async def withdraw_own(self, question_id: int, by: Person, session: Session) -> Question:
-        """Take one's own question back.
-
-        Raises:
-            NoSuchQuestion: it isn't `by`'s, or it is closed.
-        """
-
-        def work(tx: Transaction) -> Question:
-            question = self._own(tx, question_id, by, session)
-            actor_id = None if question.anonymous else by.id
-            self._withdraw(tx, question, actor_id, followed=False)
-            return question
-
-        return await self._database.write(work)
-
-    async def attach_message(self, question_id: int, message_id: int) -> None:
-        """Note the message that shows a question asked with the form."""
-        await self._database.write(store.attach_message, question_id, message_id)
-
     async def of_message(self, message_id: int) -> list[Question]:
         """Return the questions a message holds."""
         return await self._database.read(store.of_message, message_id)
@@ -365,32 +250,6 @@ class Intake:
     async def messages_of(self, session: Session) -> dict[int, int]:
         """Return the messages that hold the session's living questions: message → channel."""
         return await self._database.read(store.messages_of_session, session.id)
-
-    def _own(self, tx: Transaction, question_id: int, by: Person, session: Session) -> Question:
-        question = store.get(tx, question_id, session.guild_id)
-        if (
-            question is None
-            or question.session_id != session.id
-            or question.author_id != by.id
-            or question.state not in UNFINISHED
-        ):
-            raise NoSuchQuestion
-        return question
-
-    def _check_limits(
-        self, tx: Transaction, session: Session, by: Person, guild: Guild, *, anonymous: bool
-    ) -> None:
-        now = self._timeline.clock()
-        waiting, hidden, last = store.load_of(tx, session, by.id)
-        if waiting >= guild.rules.open_questions:
-            raise TooManyOpen(n=waiting)
-        if anonymous and hidden >= guild.rules.anonymous_open:
-            raise TooManyOpen(n=hidden)
-        if last is not None:
-            passed = timedelta(microseconds=to_micros(now) - last)
-            if timedelta(0) <= passed < guild.rules.question_pace:
-                left = guild.rules.question_pace - passed
-                raise TooFast(seconds=int(left.total_seconds()) + 1)
 
 
 def _first_state(seen: SeenMessage, *, trusted: bool) -> State:
@@ -405,22 +264,3 @@ def _went_with_message(tx: Transaction, question: Question) -> bool:
     """Say whether a question went because its message did, not by hand nor turned down."""
     gone = store.departure(tx, question)
     return gone is None or bool(gone.data.get("followed"))
-
-
-def show_ask(tx: Transaction, question: Question) -> None:
-    """Have a question of the form stand in its channel as the bot's own message."""
-    put_live_message(tx, ASK_POST, question.id, question.guild_id, question.channel_id)
-
-
-def is_waiting(question: Question) -> bool:
-    """Whether a question still waits its turn or its approval."""
-    return question.state in WAITING
-
-
-def _checked(body: str) -> str:
-    body = body.strip()
-    if not body:
-        raise EmptyText
-    if len(body) > ASK_LENGTH:
-        raise TextTooLong(length=len(body), most=ASK_LENGTH)
-    return body

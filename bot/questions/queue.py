@@ -6,11 +6,11 @@ from typing import Any
 from bot.database import Transaction
 from bot.errors import N_, Conflict, NotAllowed
 from bot.guilds import Person, Role, names
-from bot.questions import events, store
+from bot.questions import answer_store, events, store, vote_store
+from bot.questions.asking import show_ask
 from bot.questions.errors import (
     AlreadyClosed,
     CannotMerge,
-    CannotUndo,
     NoSuchQuestion,
     NothingCurrent,
     NothingToUndo,
@@ -18,19 +18,15 @@ from bot.questions.errors import (
     QueueEmpty,
     ReasonMissing,
 )
-from bot.questions.intake import show_ask
 from bot.questions.model import (
     UNFINISHED,
-    Board,
-    Page,
     Question,
     Source,
     State,
 )
+from bot.questions.undo import put_back, put_votes_back
 from bot.sessions import Session, SessionService
-from bot.timeline import Event, NewEvent, Timeline, latest_to_undo, mark_undone
-
-UPCOMING = 5
+from bot.timeline import NewEvent, Timeline, latest_to_undo, mark_undone
 
 
 class StaffOnly(NotAllowed):
@@ -158,8 +154,8 @@ class Queue:
             parted: dict[str, int] = {}
             if question.state is State.MERGED and question.merged_into is not None:
                 parted["parted_from"] = question.merged_into
-                store.unmerge_votes(tx, question.id, question.merged_into)
-                store.count_votes(tx, question.merged_into)
+                vote_store.unmerge_votes(tx, question.id, question.merged_into)
+                vote_store.count_votes(tx, question.merged_into)
             values = {"state": str(State.OPEN), "closed_at": None, "merged_into": None}
             question, change = events.change(tx, question.id, values)
             _show_if_asked(tx, question)
@@ -201,8 +197,8 @@ class Queue:
             gone = (State.MERGED, State.WITHDRAWN)
             if source.id == target.id or source.state in gone or target.state in gone:
                 raise CannotMerge
-            store.merge_votes(tx, source, target)
-            store.count_votes(tx, target.id)
+            vote_store.merge_votes(tx, source, target)
+            vote_store.count_votes(tx, target.id)
             values = events.closing(State.MERGED, self._timeline.clock())
             values["merged_into"] = target.id
             source, change = events.change(tx, source.id, values)
@@ -286,11 +282,11 @@ class Queue:
             last = latest_to_undo(tx, session.id, events.UNDOABLE, unless="supplement")
             if last is None:
                 raise NothingToUndo
-            reverse = _put_back(tx, last.data.get("changes", ()))
+            reverse = put_back(tx, last.data.get("changes", ()))
             answer_id = last.data.get("answer_id")
             if isinstance(answer_id, int):
-                store.delete_answer(tx, answer_id, self._timeline.clock())
-            _put_votes_back(tx, last, session.guild_id)
+                answer_store.delete_answer(tx, answer_id, self._timeline.clock())
+            put_votes_back(tx, last, session.guild_id)
             undone = NewEvent(
                 events.UNDONE,
                 session.guild_id,
@@ -334,89 +330,6 @@ class Queue:
 
         return await self._database.write(work)
 
-    async def board(self, session: Session, *, pending: int = 0) -> Board:
-        """Return what the board shows; with up to `pending` questions to approve."""
-        now = self._timeline.clock()
-
-        def work(connection: store.Reader) -> Board:
-            current = store.current(connection, session.id)
-            upcoming = store.queue(connection, session.id, now, limit=UPCOMING)
-            waiting = (
-                store.queue(connection, session.id, now, states=(State.PENDING,), limit=pending)
-                if pending
-                else []
-            )
-            shown = [*([current] if current else []), *upcoming, *waiting]
-            return Board(
-                session=session,
-                current=current,
-                upcoming=tuple(upcoming),
-                counts=store.counts(connection, session.id, now),
-                names=_names(connection, session.guild_id, shown),
-                pending=tuple(waiting),
-            )
-
-        return await self._database.read(work)
-
-    async def page(
-        self, session: Session, states: tuple[State, ...], offset: int, limit: int
-    ) -> Page:
-        """Return some of a session's visible questions, in the order they will be taken."""
-        now = self._timeline.clock()
-
-        def work(connection: store.Reader) -> Page:
-            counted = store.counts(connection, session.id, now)
-            found = store.queue(
-                connection, session.id, now, states=states, limit=limit, offset=offset
-            )
-            return Page(
-                questions=tuple(found),
-                offset=offset,
-                total=sum(counted.get(state, 0) for state in states),
-                names=_names(connection, session.guild_id, found),
-            )
-
-        return await self._database.read(work)
-
-    async def get(self, question_id: int, guild_id: int) -> Question:
-        """Return a question of this guild.
-
-        Raises:
-            NoSuchQuestion.
-        """
-        question = await self._database.read(store.get, question_id, guild_id)
-        if question is None:
-            raise NoSuchQuestion
-        return question
-
-    async def numbered(self, session: Session, number: int) -> Question:
-        """Return a session's question #`number`.
-
-        Raises:
-            NoSuchQuestion.
-        """
-        question = await self._database.read(store.by_number, session.id, number)
-        if question is None:
-            raise NoSuchQuestion
-        return question
-
-    async def mine(self, guild_id: int, user_id: int, session: Session | None) -> list[Question]:
-        """Return a person's own questions, newest first."""
-        return await self._database.read(
-            store.of_author, guild_id, user_id, session.id if session else None
-        )
-
-    async def left_over(self, session: Session) -> list[Question]:
-        """Return what nobody answered: missed or still open, by number."""
-        now = self._timeline.clock()
-
-        def work(connection: store.Reader) -> list[Question]:
-            left = (State.OPEN, State.CURRENT, State.MISSED)
-            return store.queue(connection, session.id, now, states=left)
-
-        found = await self._database.read(work)
-        return sorted((q for q in found if not q.joke), key=lambda q: q.number)
-
     def _require_staff(self, by: Person, session: Session) -> None:
         if not self._sessions.is_staff(by, session):
             raise StaffOnly
@@ -453,39 +366,3 @@ def _check_expected(current: Question | None, expected: int | None) -> None:
 def _show_if_asked(tx: Transaction, question: Question) -> None:
     if question.source is Source.ASK:
         show_ask(tx, question)
-
-
-def _put_votes_back(tx: Transaction, undone: Event, guild_id: int) -> None:
-    question_id = undone.data["question_id"]
-    if undone.kind == events.MERGED:
-        store.unmerge_votes(tx, question_id, undone.data["into"])
-        store.count_votes(tx, undone.data["into"])
-    elif undone.kind == events.REOPENED and "parted_from" in undone.data:
-        source = store.get(tx, question_id, guild_id)
-        target = store.get(tx, undone.data["parted_from"], guild_id)
-        if source is not None and target is not None:
-            store.merge_votes(tx, source, target)
-            store.count_votes(tx, target.id)
-
-
-def _put_back(tx: Transaction, changes: Any) -> list[dict[str, Any]]:
-    """Undo changes in reverse, refusing where something newer stands on one of them."""
-    reverse: list[dict[str, Any]] = []
-    for change in reversed(list(changes)):
-        now = store.state_columns(tx, change["id"])
-        if any(now[name] != value for name, value in change["after"].items()):
-            raise CannotUndo
-        before = dict(change["before"])
-        # Two can't be current: whoever stands there now has newer rights.
-        if before.get("state") == State.CURRENT:
-            standing = store.current_beside(tx, change["id"])
-            if standing is not None:
-                raise CannotUndo
-        store.update(tx, change["id"], before)
-        reverse.append({"id": change["id"], "before": change["after"], "after": before})
-    return reverse
-
-
-def _names(connection: store.Reader, guild_id: int, questions: list[Question]) -> dict[int, str]:
-    known = {q.author_id for q in questions if q.author_id is not None and not q.anonymous}
-    return names(connection, guild_id, known)

@@ -1,12 +1,12 @@
 """SQL of questions, votes and answers."""
 
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
-from bot.questions.model import Answer, Question, SeenMessage, Source, State
+from bot.questions.model import Question, SeenMessage, Source, State
 from bot.sessions import Session
 from bot.timeline import Event, event_of
 
@@ -287,56 +287,6 @@ def load_of(
     return row[0], row[1], row[2]
 
 
-def vote(tx: Transaction, question_id: int, user_id: int, via: str, *, on: bool) -> None:
-    """Put or take back one way of voting."""
-    if on:
-        tx.execute(
-            "INSERT OR IGNORE INTO votes (question_id, user_id, via) VALUES (?, ?, ?)",
-            (question_id, user_id, via),
-        )
-    else:
-        tx.execute(
-            "DELETE FROM votes WHERE question_id = ? AND user_id = ? AND via = ?",
-            (question_id, user_id, via),
-        )
-
-
-def clear_votes(tx: Transaction, question_id: int, via: str) -> None:
-    """Take back everybody's votes of one way."""
-    tx.execute("DELETE FROM votes WHERE question_id = ? AND via = ?", (question_id, via))
-
-
-def set_votes(tx: Transaction, question_id: int, via: str, user_ids: Iterable[int]) -> None:
-    """Make one way's votes exactly those of `user_ids`."""
-    clear_votes(tx, question_id, via)
-    tx.executemany(
-        "INSERT OR IGNORE INTO votes (question_id, user_id, via) VALUES (?, ?, ?)",
-        [(question_id, user_id, via) for user_id in user_ids],
-    )
-
-
-def merge_votes(tx: Transaction, source: Question, target: Question) -> None:
-    """Give `target` the votes that `source` has now, and its author's wish."""
-    via = _merged_via(source.id)
-    clear_votes(tx, target.id, via)
-    tx.execute(
-        "INSERT OR IGNORE INTO votes (question_id, user_id, via)"
-        " SELECT DISTINCT ?, user_id, ? FROM votes WHERE question_id = ? AND user_id IS NOT ?",
-        (target.id, via, source.id, target.author_id),
-    )
-    if source.author_id is not None and source.author_id != target.author_id:
-        vote(tx, target.id, source.author_id, via, on=True)
-
-
-def unmerge_votes(tx: Transaction, source_id: int, target_id: int) -> None:
-    """Take from the target what `merge_votes` gave it."""
-    clear_votes(tx, target_id, _merged_via(source_id))
-
-
-def _merged_via(source_id: int) -> str:
-    return f"merged:{source_id}"
-
-
 def takes_votes(connection: Reader, session_id: int, now: datetime) -> bool:
     """Say whether a session goes on, or still takes late questions.
 
@@ -349,109 +299,6 @@ def takes_votes(connection: Reader, session_id: int, now: datetime) -> bool:
     return found is not None
 
 
-def count_votes(tx: Transaction, question_id: int) -> tuple[int, bool]:
-    """Recount a question's votes, one a person; return the number and whether it changed."""
-    number = tx.execute(
-        "SELECT count(DISTINCT user_id) FROM votes WHERE question_id = ?", (question_id,)
-    ).fetchone()[0]
-    changed = tx.execute(
-        "UPDATE questions SET votes = ? WHERE id = ? AND votes <> ?",
-        (number, question_id, number),
-    ).rowcount
-    return number, bool(changed)
-
-
-def has_voted(connection: Reader, question_id: int, user_id: int, via: str) -> bool:
-    """Say whether a person voted in one way."""
-    return (
-        connection.execute(
-            "SELECT 1 FROM votes WHERE question_id = ? AND user_id = ? AND via = ?",
-            (question_id, user_id, via),
-        ).fetchone()
-        is not None
-    )
-
-
-def answer_of(row: sqlite3.Row) -> Answer:
-    """Map a row of `answers`."""
-    return Answer(
-        id=row["id"],
-        question_id=row["question_id"],
-        author_id=row["author_id"],
-        body=row["body"],
-        supplement=bool(row["supplement"]),
-        message_id=row["message_id"],
-        answered_at=from_micros(row["answered_at"]),
-    )
-
-
-def insert_answer(
-    tx: Transaction,
-    question: Question,
-    author_id: int,
-    body: str,
-    *,
-    supplement: bool,
-    message_id: int | None,
-    at: datetime,
-) -> Answer:
-    """Insert an answer."""
-    row = tx.execute(
-        "INSERT INTO answers (guild_id, question_id, author_id, body, supplement, message_id,"
-        " answered_at) VALUES (?, ?, ?, ?, ?, ?, ?) RETURNING *",
-        (question.guild_id, question.id, author_id, body, supplement, message_id, to_micros(at)),
-    ).fetchone()
-    return answer_of(row)
-
-
-def answer_by_id(connection: Reader, answer_id: int) -> Answer | None:
-    """Return an answer that still stands."""
-    row = connection.execute(
-        "SELECT * FROM answers WHERE id = ? AND deleted_at IS NULL", (answer_id,)
-    ).fetchone()
-    return answer_of(row) if row else None
-
-
-def answer_by_message(connection: Reader, message_id: int) -> Answer | None:
-    """Return the answer a message gave, if it still stands."""
-    row = connection.execute(
-        "SELECT * FROM answers WHERE message_id = ? AND deleted_at IS NULL", (message_id,)
-    ).fetchone()
-    return answer_of(row) if row else None
-
-
-def is_taken_back(connection: Reader, session_id: int, message_id: int, body: str) -> bool:
-    """Say whether a reply gave an answer that staff have undone, or its author had erased.
-
-    The reply may still stand on Discord: read again, it must not come back.
-    """
-    rows = connection.execute(
-        "SELECT a.body, a.author_id, (SELECT u.kind FROM events e JOIN events u"
-        "  ON u.id = e.undone_by WHERE e.session_id = ? AND e.kind = 'question.answered'"
-        "  AND json_extract(e.data, '$.answer_id') = a.id) AS undone"
-        " FROM answers a WHERE a.message_id = ? AND a.deleted_at IS NOT NULL",
-        (session_id, message_id),
-    )
-    return any(
-        (row["author_id"] is None and not row["body"])
-        or (row["body"] == body and row["undone"] == "question.undone")
-        for row in rows
-    )
-
-
-def answer_messages_of_session(connection: Reader, session_id: int) -> dict[int, int]:
-    """Return the messages that gave a session's answers: message → channel.
-
-    A reply stands in the channel of what it replies to.
-    """
-    rows = connection.execute(
-        "SELECT a.message_id, q.channel_id FROM answers a JOIN questions q ON q.id = a.question_id"
-        " WHERE q.session_id = ? AND a.message_id IS NOT NULL AND a.deleted_at IS NULL",
-        (session_id,),
-    )
-    return {row[0]: row[1] for row in rows}
-
-
 def texts_since(
     connection: Reader, session_id: int, author_id: int, since: datetime, but_message_id: int
 ) -> set[str]:
@@ -462,36 +309,6 @@ def texts_since(
         (session_id, author_id, to_micros(since), but_message_id),
     )
     return {row[0] for row in rows}
-
-
-def rewrite_answer(tx: Transaction, answer_id: int, body: str) -> None:
-    """Give an answer another text."""
-    tx.execute("UPDATE answers SET body = ? WHERE id = ?", (body, answer_id))
-
-
-def delete_answer(tx: Transaction, answer_id: int, at: datetime | None) -> None:
-    """Take an answer back; None puts it back in place."""
-    tx.execute(
-        "UPDATE answers SET deleted_at = ? WHERE id = ?",
-        (to_micros(at) if at else None, answer_id),
-    )
-
-
-def answers(connection: Reader, question_ids: Collection[int]) -> dict[int, list[Answer]]:
-    """Return the standing answers of some questions, oldest first."""
-    found: dict[int, list[Answer]] = {}
-    wanted = list(question_ids)
-    for start in range(0, len(wanted), 500):
-        part = wanted[start : start + 500]
-        marks = ",".join("?" * len(part))
-        rows = connection.execute(
-            f"SELECT * FROM answers WHERE deleted_at IS NULL AND question_id IN ({marks})"  # noqa: S608
-            " ORDER BY id",
-            part,
-        )
-        for row in rows:
-            found.setdefault(row["question_id"], []).append(answer_of(row))
-    return found
 
 
 def attachments(connection: Reader, question_ids: Collection[int]) -> dict[int, list[str]]:

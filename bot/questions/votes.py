@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from bot.database import Transaction
 from bot.guilds import Person, saw_person
-from bot.questions import events, store
+from bot.questions import events, store, vote_store
 from bot.questions.errors import NoSuchQuestion, OwnVote
 from bot.questions.model import UNFINISHED, Question, State
 from bot.sessions import Session
@@ -30,7 +30,7 @@ class Votes:
             questions = store.of_message(tx, message_id)
             for question in self._counting(tx, questions):
                 if question.author_id != user_id:
-                    store.vote(tx, question.id, user_id, emoji, on=on)
+                    vote_store.vote(tx, question.id, user_id, emoji, on=on)
                     self._recount(tx, question)
             return bool(questions)
 
@@ -42,7 +42,7 @@ class Votes:
         def work(tx: Transaction) -> None:
             for question in self._counting(tx, store.of_message(tx, message_id)):
                 for emoji in emojis:
-                    store.clear_votes(tx, question.id, emoji)
+                    vote_store.clear_votes(tx, question.id, emoji)
                 self._recount(tx, question)
 
         await self._database.write(work)
@@ -54,7 +54,7 @@ class Votes:
             for question in self._counting(tx, store.of_message(tx, message_id)):
                 for emoji, people in user_ids.items():
                     others = [one for one in people if one != question.author_id]
-                    store.set_votes(tx, question.id, emoji, others)
+                    vote_store.set_votes(tx, question.id, emoji, others)
                 self._recount(tx, question)
 
         await self._database.write(work)
@@ -78,8 +78,8 @@ class Votes:
             if question.author_id == by.id:
                 raise OwnVote
             saw_person(tx, session.guild_id, by.id, by.name)
-            on = not store.has_voted(tx, question.id, by.id, BOARD)
-            store.vote(tx, question.id, by.id, BOARD, on=on)
+            on = not vote_store.has_voted(tx, question.id, by.id, BOARD)
+            vote_store.vote(tx, question.id, by.id, BOARD, on=on)
             self._recount(tx, question)
             counted = store.get(tx, question.id, session.guild_id)
             assert counted is not None  # noqa: S101 - just read; for the type checker
@@ -88,14 +88,14 @@ class Votes:
         return await self._database.write(work)
 
     def _recount(self, tx: Transaction, question: Question) -> None:
-        votes, changed = store.count_votes(tx, question.id)
+        votes, changed = vote_store.count_votes(tx, question.id)
         if changed:
             # Who voted stays in the votes: the timeline knows only that the count changed.
             self._timeline.append(tx, events.event(events.VOTED, question, None, votes=votes))
         if question.state is State.MERGED and question.merged_into is not None:
             target = store.get(tx, question.merged_into, question.guild_id)
             if target is not None:
-                store.merge_votes(tx, question, target)
+                vote_store.merge_votes(tx, question, target)
                 self._recount(tx, target)
 
     def _counting(self, tx: Transaction, questions: Sequence[Question]) -> list[Question]:

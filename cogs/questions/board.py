@@ -93,7 +93,7 @@ class Faces:
     async def board(self, live: LiveMessage) -> Face | None:
         """Draw a session's board."""
         session = await self._services.sessions.get(live.key, live.guild_id)
-        board = await self._services.queue.board(session)
+        board = await self._services.views.board(session)
         guild = self._services.guilds.get(live.guild_id)
         controls = guild.staff_channel_id is None and session.is_open
         return board_face(board, words_of_guild(self._services, live.guild_id), controls=controls)
@@ -101,12 +101,12 @@ class Faces:
     async def panel(self, live: LiveMessage) -> Face | None:
         """Draw the staff's controls."""
         session = await self._services.sessions.get(live.key, live.guild_id)
-        board = await self._services.queue.board(session, pending=_PENDING_SHOWN)
+        board = await self._services.views.board(session, pending=_PENDING_SHOWN)
         return panel_face(board, words_of_guild(self._services, live.guild_id))
 
     async def asked(self, live: LiveMessage) -> Face | None:
         """Draw a question asked with the form; None once it is withdrawn."""
-        question = await self._services.queue.get(live.key, live.guild_id)
+        question = await self._services.views.get(live.key, live.guild_id)
         if question.state is State.WITHDRAWN or not question.body:
             return None
         _ = words_of_guild(self._services, live.guild_id)
@@ -123,7 +123,7 @@ class Faces:
         return Face(Lasting(ui.TextDisplay(head + "\n" + quoted(question.body, 1600))))
 
     async def _asked_posted(self, live: LiveMessage, message_id: int) -> None:
-        await self._services.intake.attach_message(live.key, message_id)
+        await self._services.asking.attach_message(live.key, message_id)
         message = self._services.channel(live.channel_id).get_partial_message(message_id)
         await message.add_reaction("📝")
 

@@ -92,7 +92,7 @@ class QuestionsCog(commands.Cog):
         _ = words_for(interaction)
         guild_id = guild_id_of(interaction)
         session = self._services.sessions.at(*channel_ids_of(interaction.channel))
-        mine = await self._services.queue.mine(guild_id, interaction.user.id, session)
+        mine = await self._services.views.mine(guild_id, interaction.user.id, session)
         if not mine:
             await tell(interaction, _("You have asked nothing yet. Begin a message with “Q.”."))
             return
@@ -243,7 +243,7 @@ async def list_view(interaction: Interaction, session: Session, name: str, offse
     services = services_of(interaction)
     if name == "pending" and not services.sessions.is_staff(person_of(interaction.user), session):
         raise NotAllowed
-    page = await services.queue.page(session, FILTERS[name], offset, PAGE)
+    page = await services.views.page(session, FILTERS[name], offset, PAGE)
     return list_face(page, session, name, words_for(interaction))
 
 
@@ -301,7 +301,7 @@ async def edit_own(press: Press) -> None:
     """The receipt's Edit."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.queue.get(press.arg or 0, session.guild_id)
+    question = await services.views.get(press.arg or 0, session.guild_id)
     if question.author_id != press.interaction.user.id:
         raise NotAllowed
     form = EditForm(words_for(press.interaction), session, question)
@@ -313,7 +313,7 @@ async def withdraw_own(press: Press) -> None:
     """The receipt's Withdraw."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.intake.withdraw_own(
+    question = await services.asking.withdraw_own(
         press.arg or 0, person_of(press.interaction.user), session
     )
     _ = words_for(press.interaction)

@@ -38,7 +38,7 @@ class AskForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Hand the question in; its receipt is private."""
-        question = await services_of(interaction).intake.ask(
+        question = await services_of(interaction).asking.ask(
             self._session,
             self._channel_id,
             person_of(interaction.user),
@@ -77,7 +77,7 @@ class EditForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Change it."""
-        question = await services_of(interaction).intake.edit_own(
+        question = await services_of(interaction).asking.edit_own(
             self._question_id, person_of(interaction.user), self._session, self._body.value
         )
         await tell(interaction, view=receipt(question, words_for(interaction)))

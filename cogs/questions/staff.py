@@ -116,7 +116,7 @@ async def answer(press: Press) -> None:
     """Open the form for the current question's answer."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    board = await services.queue.board(session)
+    board = await services.views.board(session)
     _require_staff(services, press, session)
     _ = words_for(press.interaction)
     if board.current is None:
@@ -134,8 +134,8 @@ async def more(press: Press) -> None:
     services = services_of(press.interaction)
     _require_staff(services, press, session)
     _ = words_for(press.interaction)
-    board = await services.queue.board(session)
-    page = await services.queue.page(session, (State.CURRENT, State.OPEN), 0, _CHOICES)
+    board = await services.views.board(session)
+    page = await services.views.page(session, (State.CURRENT, State.OPEN), 0, _CHOICES)
     items: list[ui.Item[Any]] = [more_row(board, _)]
     if page.questions:
         waiting = [q for q in page.questions if q.state is State.OPEN]
@@ -193,7 +193,7 @@ async def merge(press: Press) -> None:
     _ = words_for(press.interaction)
     number = int(press.value)
     states = (State.CURRENT, State.OPEN, State.ANSWERED, State.MISSED)
-    page = await services.queue.page(session, states, 0, _CHOICES + 1)
+    page = await services.views.page(session, states, 0, _CHOICES + 1)
     targets = [question for question in page.questions if question.number != number]
     if not targets:
         await tell(press.interaction, _("There is no other question to merge it with."))
@@ -228,7 +228,7 @@ async def pending(press: Press) -> None:
     services = services_of(press.interaction)
     _require_staff(services, press, session)
     _ = words_for(press.interaction)
-    board = await services.queue.board(session, pending=_PENDING_SHOWN)
+    board = await services.views.board(session, pending=_PENDING_SHOWN)
     items: list[ui.Item[Any]] = []
     for question in board.pending:
         who = one_line(asker(question, board.names, _), 40)

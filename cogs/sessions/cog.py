@@ -89,7 +89,7 @@ class SessionsCog(commands.Cog):
     async def status(self, interaction: Interaction) -> None:
         """Show title, speaker, times and counts, privately."""
         session = session_here(interaction)
-        board = await self._services.queue.board(session)
+        board = await self._services.views.board(session)
         _ = words_for(interaction)
         counts = board.counts
         speaker = session.speaker_ids[0]

@@ -73,7 +73,7 @@ class WindUp:
     async def left_over(self, live: LiveMessage) -> Face | None:
         """Draw what nobody answered."""
         session = await self._services.sessions.get(live.key, live.guild_id)
-        left = await self._services.queue.left_over(session)
+        left = await self._services.views.left_over(session)
         _ = words_of_guild(self._services, live.guild_id)
         view = Lasting(ui.TextDisplay(next_time(session, left, _)))
         return Face(view, mentions=_speaker_alone(session))

@@ -70,7 +70,7 @@ async def test_a_question_put_above_another_leaves_that_one_alone(here: World) -
         (2, "open", "Is there a break?"),
         (1, "open", "What is a hypervisor good for?"),
     ]
-    assert (await here.queue.numbered(session, 1)).votes == 1
+    assert (await here.views.numbered(session, 1)).votes == 1
 
 
 async def test_one_of_three_is_edited(here: World) -> None:
@@ -83,7 +83,7 @@ async def test_one_of_three_is_edited(here: World) -> None:
         (number, "open", body) for number, body in enumerate(bodies, start=1)
     ]
     assert await here.rows("SELECT question_id, body FROM question_revisions") == [
-        ((await here.queue.numbered(session, 2)).id, "Is QEMU slow?")
+        ((await here.views.numbered(session, 2)).id, "Is QEMU slow?")
     ]
     assert len(await here.events(events.EDITED)) == 1
 
@@ -136,7 +136,7 @@ async def test_an_edit_of_what_was_withdrawn_by_hand_does_not_revive_it(here: Wo
     session = await here.start()
     message = here.seen(session, ALICE, "I'd rather not?")
     (question,) = (await here.intake.collect(message)).taken
-    await here.intake.withdraw_own(question.id, ALICE, session)
+    await here.asking.withdraw_own(question.id, ALICE, session)
     receipt = await here.intake.collect(message)
     assert receipt.taken == ()
     assert (await here.question(question)).state is State.WITHDRAWN
@@ -207,7 +207,7 @@ async def test_staff_have_no_limits(here: World) -> None:
     session = await here.start()
     for n in range(8):
         assert not (await here.collect(session, SPEAKER, f"{n}?", f"{n} again?")).is_over_limit
-    assert (await here.queue.board(session)).open_count == 16
+    assert (await here.views.board(session)).open_count == 16
 
 
 async def test_taking_prefixes_away_and_back_is_no_way_around_the_limit(here: World) -> None:
@@ -219,7 +219,7 @@ async def test_taking_prefixes_away_and_back_is_no_way_around_the_limit(here: Wo
     await here.collect(session, ALICE, *(f"Second {n}?" for n in range(5)))
     receipt = await here.intake.collect(first)
     assert receipt.is_over_limit
-    assert (await here.queue.board(session)).open_count == 5
+    assert (await here.views.board(session)).open_count == 5
 
 
 # --- the gap --------------------------------------------------------------------------------
@@ -235,17 +235,17 @@ async def test_the_same_text_in_a_gap_counts_once_for_a_person(here: World) -> N
     for _ in range(2):
         for message in messages:
             await here.intake.collect(message, gap_began=began)
-    assert [q.author_id for q in (await here.queue.board(session)).upcoming] == [ALICE.id, BOB.id]
+    assert [q.author_id for q in (await here.views.board(session)).upcoming] == [ALICE.id, BOB.id]
     await here.queue.close(session, SPEAKER, State.ANSWERED, 1)
     await here.intake.collect(messages[1], gap_began=began)
-    assert (await here.queue.board(session)).open_count == 1, "answered once is answered"
+    assert (await here.views.board(session)).open_count == 1, "answered once is answered"
 
 
 async def test_outside_a_gap_the_same_text_counts_again(here: World) -> None:
     session = await here.start()
     await here.ask(session, ALICE, "Again?")
     await here.ask(session, ALICE, "Again?")
-    assert (await here.queue.board(session)).open_count == 2
+    assert (await here.views.board(session)).open_count == 2
 
 
 # --- moderated ------------------------------------------------------------------------------
@@ -278,9 +278,9 @@ async def test_what_was_turned_down_is_seen_by_nobody(here: World) -> None:
     (question,) = (await here.intake.collect(message)).taken
     await here.queue.decide(session, MODERATOR, question.id, approve=False)
     everything = tuple(state for state in State if state is not State.WITHDRAWN)
-    assert (await here.queue.page(session, everything, 0, 50)).total == 0
+    assert (await here.views.page(session, everything, 0, 50)).total == 0
     assert await here.archive.find(GUILD, "rude") == []
-    assert await here.queue.left_over(session) == []
+    assert await here.views.left_over(session) == []
     assert (await here.intake.collect(message)).taken == (), "its message still stands there"
     await here.queue.undo(session, MODERATOR)
     assert (await here.question(question)).state is State.PENDING
@@ -341,22 +341,22 @@ async def ask_post(here: World, question: Question) -> LiveMessage | None:
 
 async def test_a_question_of_the_form_goes_out_once_approved(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "  Hello?  ", anonymous=False)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "  Hello?  ", anonymous=False)
     assert (question.state, question.body) == (State.PENDING, "Hello?")
     assert await ask_post(here, question) is None
     await here.queue.decide(session, MODERATOR, question.id, approve=True)
     assert await ask_post(here, question) is not None
-    edited = await here.intake.edit_own(question.id, ALICE, session, "Hello again?")
+    edited = await here.asking.edit_own(question.id, ALICE, session, "Hello again?")
     assert edited.state is State.PENDING
     await here.queue.decide(session, MODERATOR, question.id, approve=True)
-    await here.intake.withdraw_own(question.id, ALICE, session)
+    await here.asking.withdraw_own(question.id, ALICE, session)
     with pytest.raises(NoSuchQuestion):
-        await here.intake.edit_own(question.id, ALICE, session, "Too late?")
+        await here.asking.edit_own(question.id, ALICE, session, "Too late?")
 
 
 async def test_taking_a_pending_one_by_its_number_is_approval(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "Hello?", anonymous=False)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "Hello?", anonymous=False)
     await here.queue.next(session, SPEAKER, question.number)
     assert await ask_post(here, question) is not None
 
@@ -364,46 +364,46 @@ async def test_taking_a_pending_one_by_its_number_is_approval(here: World) -> No
 async def test_nobody_else_edits_or_withdraws(here: World) -> None:
     session = await here.start()
     other = await here.start(channel_id=77)
-    question = await here.intake.ask(session, CHANNEL, ALICE, "Hello?", anonymous=True)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "Hello?", anonymous=True)
     for person, where in ((BOB, session), (MODERATOR, session), (ALICE, other)):
         with pytest.raises(NoSuchQuestion):
-            await here.intake.edit_own(question.id, person, where, "Mine now?")
+            await here.asking.edit_own(question.id, person, where, "Mine now?")
         with pytest.raises(NoSuchQuestion):
-            await here.intake.withdraw_own(question.id, person, where)
+            await here.asking.withdraw_own(question.id, person, where)
     typed = await here.ask(session, BOB, "Typed in the chat?")
     with pytest.raises(NoSuchQuestion):
-        await here.intake.edit_own(typed.id, BOB, session, "The message says otherwise")
+        await here.asking.edit_own(typed.id, BOB, session, "The message says otherwise")
 
 
 async def test_the_forms_limits(here: World) -> None:
     session = await here.start()
     with pytest.raises(EmptyText):
-        await here.intake.ask(session, CHANNEL, ALICE, " \n ", anonymous=False)
+        await here.asking.ask(session, CHANNEL, ALICE, " \n ", anonymous=False)
     with pytest.raises(TextTooLong):
-        await here.intake.ask(session, CHANNEL, ALICE, "x" * 1501, anonymous=False)
+        await here.asking.ask(session, CHANNEL, ALICE, "x" * 1501, anonymous=False)
     for n in range(2):
-        await here.intake.ask(session, CHANNEL, ALICE, f"{n}?", anonymous=True)
+        await here.asking.ask(session, CHANNEL, ALICE, f"{n}?", anonymous=True)
         with pytest.raises(TooFast):
-            await here.intake.ask(session, CHANNEL, ALICE, "Fast?", anonymous=False)
+            await here.asking.ask(session, CHANNEL, ALICE, "Fast?", anonymous=False)
         here.clock.on(seconds=20)
     with pytest.raises(TooManyOpen):
-        await here.intake.ask(session, CHANNEL, ALICE, "A third hidden one?", anonymous=True)
-    assert await here.intake.ask(session, CHANNEL, ALICE, "A shown one?", anonymous=False)
+        await here.asking.ask(session, CHANNEL, ALICE, "A third hidden one?", anonymous=True)
+    assert await here.asking.ask(session, CHANNEL, ALICE, "A shown one?", anonymous=False)
     await here.guilds.configure(GUILD, MODERATOR, SetupChange({}, {"anonymous": 0}))
     with pytest.raises(AnonymousOff):
-        await here.intake.ask(session, CHANNEL, BOB, "Hidden?", anonymous=True)
+        await here.asking.ask(session, CHANNEL, BOB, "Hidden?", anonymous=True)
 
 
 async def test_who_asked_anonymously_stands_nowhere_but_in_the_row(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "Who am I?", anonymous=True)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "Who am I?", anonymous=True)
     await here.queue.decide(session, MODERATOR, question.id, approve=True)
-    await here.intake.edit_own(question.id, ALICE, session, "Who am I really?")
+    await here.asking.edit_own(question.id, ALICE, session, "Who am I really?")
     await here.queue.decide(session, MODERATOR, question.id, approve=True)
-    board = await here.queue.board(session)
+    board = await here.views.board(session)
     assert ALICE.id not in board.names
-    assert ALICE.id not in (await here.queue.page(session, (State.OPEN,), 0, 10)).names
-    await here.intake.withdraw_own(question.id, ALICE, session)
+    assert ALICE.id not in (await here.views.page(session, (State.OPEN,), 0, 10)).names
+    await here.asking.withdraw_own(question.id, ALICE, session)
     for event in await here.events():
         assert event.actor_id != ALICE.id
         assert str(ALICE.id) not in str(event.data)
@@ -411,7 +411,7 @@ async def test_who_asked_anonymously_stands_nowhere_but_in_the_row(here: World) 
 
 async def test_looking_behind_an_anonymous_question_is_recorded(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "Who am I?", anonymous=True)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "Who am I?", anonymous=True)
     for person in (SPEAKER, BOB):
         with pytest.raises(NotAllowed):
             await here.queue.reveal(session, person, question.number, "curious")
@@ -436,9 +436,9 @@ async def test_a_muted_persons_open_questions_are_hidden(here: World) -> None:
     await here.ask(session, BOB, "Shown?")
     await here.guilds.mute(GUILD, ALICE.id, here.clock() + timedelta(hours=1))
     assert await here.waiting(session) == ["Shown?"]
-    assert (await here.queue.board(session)).open_count == 1
-    assert (await here.queue.page(session, (State.OPEN,), 0, 10)).total == 1
-    assert [q.body for q in await here.queue.left_over(session)] == ["Shown?"]
+    assert (await here.views.board(session)).open_count == 1
+    assert (await here.views.page(session, (State.OPEN,), 0, 10)).total == 1
+    assert [q.body for q in await here.views.left_over(session)] == ["Shown?"]
     taken = await here.queue.next(session, SPEAKER)
     assert taken is not None
     assert taken.body == "Shown?"

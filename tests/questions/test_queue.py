@@ -64,7 +64,7 @@ async def test_votes_come_first_then_age_and_the_current_one_never_moves(here: W
     assert current is not None
     assert current.id == three.id
     await vote(here, one, ALICE, BOB, CAROL)
-    board = await here.queue.board(session)
+    board = await here.views.board(session)
     assert board.current is not None
     assert board.current.id == three.id
     assert await here.waiting(session) == ["one", "two"]
@@ -194,7 +194,7 @@ async def test_two_who_press_next_at_once_take_one_question(here: World) -> None
         return_exceptions=True,
     )
     assert [type(one) for one in results].count(Conflict) == 2
-    assert (await here.queue.board(session)).current == await here.question(second)
+    assert (await here.views.board(session)).current == await here.question(second)
     assert await here.waiting(session) == ["three"]
 
 
@@ -242,14 +242,14 @@ async def test_staff_dont_bring_back_what_its_author_took_back(here: World) -> N
     await here.intake.messages_deleted([question.message_id or 0])
     with pytest.raises(AlreadyClosed):
         await here.queue.reopen(session, MODERATOR, question.number)
-    pending = await here.intake.ask(session, CHANNEL, BOB, "Rude?", anonymous=True)
+    pending = await here.asking.ask(session, CHANNEL, BOB, "Rude?", anonymous=True)
     await here.queue.decide(session, MODERATOR, pending.id, approve=False)
     assert (await here.queue.reopen(session, MODERATOR, pending.number)).state is State.OPEN
 
 
 async def test_deciding_happens_once(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "May I?", anonymous=True)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "May I?", anonymous=True)
     results = await asyncio.gather(
         here.queue.decide(session, MODERATOR, question.id, approve=True),
         here.queue.decide(session, SPEAKER, question.id, approve=False),
@@ -267,7 +267,7 @@ async def test_a_joke_is_a_label_that_comes_off(here: World) -> None:
         await here.queue.toggle_joke(session, SPEAKER, None)
     await asked(here, session, "one")
     assert (await here.queue.toggle_joke(session, SPEAKER, 1)).joke
-    assert await here.queue.left_over(session) == []
+    assert await here.views.left_over(session) == []
     assert not (await here.queue.toggle_joke(session, SPEAKER, 1)).joke
 
 
@@ -278,7 +278,7 @@ async def test_what_nobody_answered_is_left_over(here: World) -> None:
     await here.queue.close(session, SPEAKER, State.MISSED, 2)
     await here.queue.close(session, SPEAKER, State.SKIPPED, 3)
     await here.queue.next(session, SPEAKER, 5)
-    assert [q.number for q in await here.queue.left_over(session)] == [2, 4, 5]
+    assert [q.number for q in await here.views.left_over(session)] == [2, 4, 5]
 
 
 # --- merging --------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ async def test_a_chain_of_merges_counts_every_person_once(here: World) -> None:
     assert (await here.question(three)).votes == 4
     for _ in range(2):
         await here.queue.undo(session, SPEAKER)
-    assert [(await here.queue.numbered(session, n)).votes for n in (1, 2, 3)] == [2, 0, 0]
+    assert [(await here.views.numbered(session, n)).votes for n in (1, 2, 3)] == [2, 0, 0]
 
 
 async def test_what_cant_be_merged(here: World) -> None:
@@ -532,7 +532,7 @@ async def test_undoing_everything_leads_back_step_by_step(tmp_path: Path, seed: 
         for n in range(2):
             here.clock.on(seconds=30)
             questions.append(
-                await here.intake.ask(session, CHANNEL, Person(800 + n, "x"), "hm?", anonymous=True)
+                await here.asking.ask(session, CHANNEL, Person(800 + n, "x"), "hm?", anonymous=True)
             )
         for question in questions[:6]:
             await vote(here, question, *chance.sample([ALICE, BOB, CAROL], chance.randint(0, 3)))
@@ -603,9 +603,9 @@ async def test_two_thousand_questions_of_five_hundred_people(here: World) -> Non
                 votes[question.number] = voters
 
     await asyncio.gather(*(burst(people[n : n + 100]) for n in range(0, 500, 100)))
-    board = await here.queue.board(session)
+    board = await here.views.board(session)
     assert board.open_count == 2000
-    page = await here.queue.page(session, (State.OPEN,), 0, -1)
+    page = await here.views.page(session, (State.OPEN,), 0, -1)
     assert page.total == len(page.questions) == 2000
     wanted = sorted(votes, key=lambda number: (-len(votes[number]), number))
     assert [q.number for q in page.questions] == wanted
@@ -613,7 +613,7 @@ async def test_two_thousand_questions_of_five_hundred_people(here: World) -> Non
     parts = [
         q.number
         for offset in range(0, 2000, 450)
-        for q in (await here.queue.page(session, (State.OPEN,), offset, 450)).questions
+        for q in (await here.views.page(session, (State.OPEN,), offset, 450)).questions
     ]
     assert parts == wanted
     assert {q.votes for q in page.questions} == {1, 2}
@@ -621,5 +621,5 @@ async def test_two_thousand_questions_of_five_hundred_people(here: World) -> Non
     assert first is not None
     assert first.number == wanted[0]
     moved = await here.queue.move(session, SPEAKER, wanted[-1], 1)
-    assert (await here.queue.board(session)).upcoming[0].number == moved.number
-    assert replace(first, state=State.OPEN) not in (await here.queue.board(session)).upcoming
+    assert (await here.views.board(session)).upcoming[0].number == moved.number
+    assert replace(first, state=State.OPEN) not in (await here.views.board(session)).upcoming

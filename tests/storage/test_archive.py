@@ -101,10 +101,10 @@ async def test_no_export_shows_what_nobody_should_see(here: World) -> None:
     await here.intake.messages_deleted([withdrawn.message_id or 0])
     for text, approve in (("turned down", False), ("let through", True)):
         here.clock.on(minutes=1)
-        question = await here.intake.ask(session, CHANNEL, ALICE, text, anonymous=True)
+        question = await here.asking.ask(session, CHANNEL, ALICE, text, anonymous=True)
         await here.queue.decide(session, MODERATOR, question.id, approve=approve)
     here.clock.on(minutes=1)
-    await here.intake.ask(session, CHANNEL, ALICE, "nobody decided", anonymous=True)
+    await here.asking.ask(session, CHANNEL, ALICE, "nobody decided", anonymous=True)
     for kind in Format:
         text = (await here.archive.export(session, kind)).data.decode()
         assert shown.body in text
@@ -159,7 +159,7 @@ async def busy(here: World) -> Any:
         session, ZOE, "himitsu-before", message_id=900, attachments=("himitsu-one.png",)
     )
     await here.collect(session, ZOE, "himitsu-one 絶対秘密?", message_id=900)
-    hers = await here.intake.ask(session, CHANNEL, ZOE, "himitsu-two", anonymous=True)
+    hers = await here.asking.ask(session, CHANNEL, ZOE, "himitsu-two", anonymous=True)
     bobs = await here.ask(session, BOB, "Bob's own?")
     await here.votes.toggle(session, ZOE, bobs.id)
     reply = {"replied_to": bobs.message_id or 0, "ordinal": None, "at": here.clock()}
@@ -298,7 +298,7 @@ async def test_old_askers_are_forgotten_and_their_questions_kept(tmp_path: Path)
 
 async def test_the_audit_is_kept_for_its_days(here: World) -> None:
     session = await here.start()
-    question = await here.intake.ask(session, CHANNEL, ALICE, "Who?", anonymous=True)
+    question = await here.asking.ask(session, CHANNEL, ALICE, "Who?", anonymous=True)
     await here.queue.reveal(session, MODERATOR, question.number, "reason")
     here.clock.on(days=89)
     await here.archive.forget_old()
@@ -315,4 +315,4 @@ async def test_a_question_that_is_withdrawn_and_erased_stays_withdrawn(here: Wor
     await here.queue.next(session, SPEAKER)
     await here.archive.erase(GUILD, ALICE.id, words_too=True)
     assert (await here.question(question)).state is State.WITHDRAWN
-    assert (await here.queue.board(session)).current is None
+    assert (await here.views.board(session)).current is None

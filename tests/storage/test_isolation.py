@@ -14,7 +14,17 @@ import pytest
 from bot.archive import Archive, Format, PostedExport
 from bot.errors import StudyBotError
 from bot.guilds import GuildService, Person, SetupChange
-from bot.questions import Answer, Answers, Intake, Question, Queue, State, Votes
+from bot.questions import (
+    Answer,
+    Answers,
+    Asking,
+    Intake,
+    Question,
+    Queue,
+    State,
+    Views,
+    Votes,
+)
 from bot.sessions import NewSession, Session, SessionEdit, SessionService
 from tests.storage.world import World
 
@@ -47,7 +57,7 @@ async def filled(here: World, guild_id: int, word: str) -> Full:
     opened = await here.ask(session, asker, f"{word} open?")
     answered = await here.ask(session, asker, f"{word} answered?")
     here.clock.on(minutes=1)
-    pending = await here.intake.ask(
+    pending = await here.asking.ask(
         session, session.channel_id, ZOE if guild_id == 2 else asker, f"{word} pending?",
         anonymous=True,
     )  # fmt: skip
@@ -121,9 +131,9 @@ CALLS: dict[str, Call] = {
     ),
     "GuildService.names": lambda w, a, b: w.guilds.names(1, [802, 702, 600]),
     "GuildService.mute": lambda w, a, b: w.guilds.mute(1, 802, w.clock()),
-    "Intake.ask": lambda w, a, b: w.intake.ask(a.session, 10, ZOE, "mine?", anonymous=True),
-    "Intake.edit_own": lambda w, a, b: w.intake.edit_own(b.pending.id, ZOE, a.session, "mine"),
-    "Intake.withdraw_own": lambda w, a, b: w.intake.withdraw_own(b.pending.id, ZOE, a.session),
+    "Asking.ask": lambda w, a, b: w.asking.ask(a.session, 10, ZOE, "mine?", anonymous=True),
+    "Asking.edit_own": lambda w, a, b: w.asking.edit_own(b.pending.id, ZOE, a.session, "mine"),
+    "Asking.withdraw_own": lambda w, a, b: w.asking.withdraw_own(b.pending.id, ZOE, a.session),
     "Intake.messages_of": lambda w, a, b: w.intake.messages_of(a.session),
     "Intake.collect": lambda w, a, b: w.collect(a.session, ZOE, "mine?"),
     "Intake.add": lambda w, a, b: w.intake.add(w.seen(a.session, ZOE, "mine?"), ZOE),
@@ -136,12 +146,12 @@ CALLS: dict[str, Call] = {
     "Queue.decide": lambda w, a, b: w.queue.decide(a.session, ZOE, b.pending.id, approve=True),
     "Queue.undo": lambda w, a, b: w.queue.undo(a.session, ZOE),
     "Queue.reveal": lambda w, a, b: w.queue.reveal(a.session, ZOE, 3, "why"),
-    "Queue.board": lambda w, a, b: w.queue.board(a.session, pending=9),
-    "Queue.page": lambda w, a, b: w.queue.page(a.session, tuple(State), 0, -1),
-    "Queue.get": lambda w, a, b: w.queue.get(b.open.id, 1),
-    "Queue.numbered": lambda w, a, b: w.queue.numbered(a.session, 1),
-    "Queue.mine": lambda w, a, b: w.queue.mine(1, ZOE.id, None),
-    "Queue.left_over": lambda w, a, b: w.queue.left_over(a.session),
+    "Views.board": lambda w, a, b: w.views.board(a.session, pending=9),
+    "Views.page": lambda w, a, b: w.views.page(a.session, tuple(State), 0, -1),
+    "Views.get": lambda w, a, b: w.views.get(b.open.id, 1),
+    "Views.numbered": lambda w, a, b: w.views.numbered(a.session, 1),
+    "Views.mine": lambda w, a, b: w.views.mine(1, ZOE.id, None),
+    "Views.left_over": lambda w, a, b: w.views.left_over(a.session),
     "Votes.toggle": lambda w, a, b: w.votes.toggle(a.session, ZOE, b.open.id),
     "Answers.reply": lambda w, a, b: w.answers.reply(
         a.session, ZOE, replied_to=b.open.message_id or 0, message_id=77, body="mine",
@@ -173,7 +183,7 @@ EXEMPT = {
     "SessionService.tick": CLOCKWORK,
     "Intake.messages_deleted": DISCORDS_OWN,
     "Intake.of_message": DISCORDS_OWN,
-    "Intake.attach_message": GIVEN,
+    "Asking.attach_message": GIVEN,
     "Votes.reacted": DISCORDS_OWN,
     "Votes.reactions_cleared": DISCORDS_OWN,
     "Votes.set_reactions": DISCORDS_OWN,
@@ -185,14 +195,24 @@ EXEMPT = {
 # What names something of the other guild outright must be refused or find nothing.
 REFUSED = {
     "SessionService.get", "SessionService.edit", "SessionService.end", "SessionService.go_on",
-    "Intake.edit_own",
-    "Intake.withdraw_own", "Queue.next", "Queue.decide", "Queue.get", "Votes.toggle",
+    "Asking.edit_own",
+    "Asking.withdraw_own", "Queue.next", "Queue.decide", "Views.get", "Votes.toggle",
 }  # fmt: skip
-EMPTY = {"Answers.reply", "Answers.get", "Archive.find", "Queue.mine", "Archive.stale_posts"}
+EMPTY = {"Answers.reply", "Answers.get", "Archive.find", "Views.mine", "Archive.stale_posts"}
 
 
 def test_every_public_method_is_here() -> None:
-    rooms = (SessionService, GuildService, Intake, Queue, Votes, Answers, Archive)
+    rooms = (
+        SessionService,
+        GuildService,
+        Intake,
+        Asking,
+        Queue,
+        Views,
+        Votes,
+        Answers,
+        Archive,
+    )
     methods = {
         f"{room.__name__}.{name}"
         for room in rooms

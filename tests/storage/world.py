@@ -12,7 +12,17 @@ from typing import Any
 from bot.archive import Archive
 from bot.database import Database
 from bot.guilds import GuildService, Person
-from bot.questions import Answers, Intake, Question, Queue, Receipt, SeenMessage, Votes
+from bot.questions import (
+    Answers,
+    Asking,
+    Intake,
+    Question,
+    Queue,
+    Receipt,
+    SeenMessage,
+    Views,
+    Votes,
+)
 from bot.sessions import NewSession, Session, SessionService
 from bot.settings import Settings
 from bot.timeline import Event, Timeline, after
@@ -53,7 +63,9 @@ class World:
     guilds: GuildService
     sessions: SessionService
     intake: Intake
+    asking: Asking
     queue: Queue
+    views: Views
     votes: Votes
     answers: Answers
     archive: Archive
@@ -116,11 +128,11 @@ class World:
 
     async def waiting(self, session: Session) -> list[str]:
         """Read the texts of the queue, in its order."""
-        return [one.body for one in (await self.queue.board(session)).upcoming]
+        return [one.body for one in (await self.views.board(session)).upcoming]
 
     async def question(self, question: Question) -> Question:
         """Read a question again."""
-        return await self.queue.get(question.id, question.guild_id)
+        return await self.views.get(question.id, question.guild_id)
 
 
 @contextlib.asynccontextmanager
@@ -142,7 +154,9 @@ async def world(path: Path, clock: Clock | None = None, **given: Any) -> AsyncIt
             guilds,
             sessions,
             Intake(timeline, guilds, sessions),
+            Asking(timeline, guilds, sessions),
             Queue(timeline, sessions),
+            Views(timeline),
             Votes(timeline),
             Answers(timeline, sessions),
             Archive(timeline, guilds, own),
