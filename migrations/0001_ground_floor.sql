@@ -144,7 +144,6 @@ CREATE TABLE events (
     undone_by  INTEGER REFERENCES events (id)
 ) STRICT;
 CREATE INDEX events_by_session ON events (session_id, id);
-CREATE INDEX events_by_guild ON events (guild_id, id);
 CREATE INDEX events_by_actor ON events (guild_id, actor_id) WHERE actor_id IS NOT NULL;
 
 CREATE TABLE cursors (

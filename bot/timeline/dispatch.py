@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 _CURSOR = "dispatch"
 _BATCH = 500
 # The first event of a burst is picked up at once, those that follow together.
-_GATHER_SECONDS = 0.25
+_GATHER_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS = 1.0
 _LONGEST_PAUSE_SECONDS = 60.0
 _GIVE_UP_AFTER = timedelta(hours=6)
