@@ -13,6 +13,7 @@ import discord
 import structlog
 
 from bot.database import fact, from_micros, put_fact, to_micros
+from bot.questions import parse_answer, parse_questions
 from bot.sessions import Session
 from cogs.kit import Services, is_trouble
 from cogs.questions.listener import LATER, TAKEN, VOTES, Listener, carries, plain_emoji
@@ -46,6 +47,7 @@ class CatchUp:
         self._listener = listener
         self._lock = asyncio.Lock()
         self._changed: set[int] = set()
+        self._members: dict[tuple[int, int], discord.Member | None] = {}
 
     @property
     def is_reading(self) -> bool:
@@ -69,6 +71,7 @@ class CatchUp:
         """
         async with self._lock:
             back = self._services.clock()
+            self._members.clear()
             for session in self._services.sessions.taking_questions():
                 if client.get_guild(session.guild_id) is not None:
                     tally = await self._read_surely(client, session, away_since)
@@ -159,6 +162,7 @@ class CatchUp:
         is_new = not asks and (began is None or message.created_at >= began)
         number = 0
         if is_changed or (is_new and not carries(message, LATER)):
+            await self._know_roles(message, session)
             receipt = await self._listener.follow(
                 message, session, is_new=is_new and not is_changed, gap_began=began
             )
@@ -169,6 +173,23 @@ class CatchUp:
         if asks or number:
             await self._count_votes(message)
         return number
+
+    async def _know_roles(self, message: discord.Message, session: Session) -> None:
+        """Have the author of a question or an answer as a member: history tells no roles."""
+        if isinstance(message.author, discord.Member) or not (
+            parse_questions(message.content) or parse_answer(message.content)
+        ):
+            return
+        guild = self._services.client().get_guild(session.guild_id)
+        key = (session.guild_id, message.author.id)
+        if guild is not None and key not in self._members:
+            try:
+                self._members[key] = await guild.fetch_member(message.author.id)
+            except discord.NotFound:
+                self._members[key] = None  # Left meanwhile: nobody's roles any more.
+        member = self._members.get(key)
+        if member is not None:
+            message.author = member
 
     async def _fresh(self, message: discord.Message) -> discord.Message | None:
         """Return a message from history as it is now; None when it was deleted meanwhile."""

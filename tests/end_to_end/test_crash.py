@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from tests.end_to_end.driver import Json, Page, Playground, until
 from tests.end_to_end.process import Bot, running
-from tests.end_to_end.talk import TAKEN, Talk, make_talk, text_of
+from tests.end_to_end.talk import ANSWERED, TAKEN, Talk, make_talk, text_of
 from tests.end_to_end.trust import hold_against_description
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -151,6 +151,80 @@ async def test_a_burst_survives_the_loss_of_power(page: Page, bot: Bot):
         if "/reactions/" in request["path"]
     ]
     assert len(marks) <= 1
+
+
+async def test_answers_that_changed_meanwhile_are_followed(page: Page, bot: Bot):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    asked = [await talk.taken(talk.attendees[0], f"Q. 質問{number}") for number in range(1, 6)]
+    replies = [
+        await talk.ask(talk.speaker, f"A. 答え{number}", reply_to=asked[number]["id"])
+        for number in range(3)
+    ]
+    await until(lambda: len(talk.questions("answered")) == 3)
+    await bot.kill()
+    await page.delete(talk.speaker, talk.channel, replies[0]["id"])
+    await page.edit(talk.speaker, talk.channel, replies[1]["id"], "A. 直した答え")
+    late = await talk.ask(talk.note_taker, "A. 停止中の答え", reply_to=asked[3]["id"])
+    await talk.ask(talk.attendees[1], "A. 停止中の補足", reply_to=asked[4]["id"])
+    await page.delete_messages(talk.channel, [asked[2]["id"], replies[2]["id"]])
+    await bot.start()
+    await bot.read_up()
+    assert [row["state"] for row in talk.questions()][:2] == ["open", "answered"]
+    assert [row["state"] for row in talk.questions()][3:] == ["answered", "open"]
+    given = [[row["body"] for row in talk.answers(number)] for number in range(1, 6)]
+    assert given == [[], ["直した答え"], [], ["停止中の答え"], ["停止中の補足"]]
+    await talk.marked(late, ANSWERED)
+
+
+async def test_what_changes_while_history_is_read_counts_as_it_is_then(page: Page, bot: Bot):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    person, other, third = talk.attendees
+    await bot.kill()
+    unvoted = await talk.ask(person, "Q. 票の消える質問")
+    await page.react(other, talk.channel, unvoted["id"], "👍")
+    edited = await talk.ask(person, "Q. 古い文面")
+    deleted = await talk.ask(person, "Q. すぐ消える質問")
+    voted = await talk.ask(person, "Q. 票の入る質問")
+    await page.react(third, talk.channel, voted["id"], "👍")
+    number = (await page.requests())[-1]["n"]
+    # While the first one's votes are asked for, the rest of what was read grows old.
+    await page.fault("slow", method="GET", path="*/reactions/*", seconds=1)
+    await bot.start()
+    await until(lambda: page.requests(after=number, method="GET", path="*/reactions/*"))
+    await page.edit(person, talk.channel, edited["id"], "Q. 新しい文面")
+    await page.delete(person, talk.channel, deleted["id"])
+    await page.react(other, talk.channel, voted["id"], "👍")
+    await page.unreact(other, talk.channel, unvoted["id"], "👍")
+    await bot.read_up()
+    await page.clear_faults()
+    await until(lambda: talk.bodies("open") == ["票の消える質問", "新しい文面", "票の入る質問"])
+    await until(lambda: [row["votes"] for row in talk.questions("open")] == [0, 0, 2])
+
+
+@pytest.mark.parametrize("after_s", [0.0, 0.03, 0.1, 0.3])
+async def test_the_end_is_told_once_whenever_the_power_goes(page: Page, bot: Bot, after_s: float):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    await talk.taken(talk.attendees[0], "Q. 残る質問")
+    page.post("slash", as_=talk.speaker, channel=talk.channel, name="session end", options={})
+    await until(lambda: talk.session()["ended_at"])
+    await asyncio.sleep(after_s)
+    await bot.restart()
+    thread = str(await until(lambda: talk.session()["follow_up_id"]))
+
+    async def lists() -> list[Json]:
+        found = await page.history(talk.speaker, thread)
+        return [one for one in found if "残る質問" in text_of(one)]
+
+    await until(lists)
+    await bot.read_up()
+    assert len(await lists()) == 1
+    state = await page.watch(talk.speaker, talk.guild)
+    assert [one["id"] for one in state["threads"]] == [thread]
+    said = [text_of(one) for one in await page.history(talk.speaker, thread)]
+    assert len(said) == len(set(said))
 
 
 async def test_every_request_is_as_discord_describes_it(page: Page):
