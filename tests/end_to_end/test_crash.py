@@ -49,6 +49,7 @@ async def everything_is_marked(talk: Talk, *, within_s: float = 20.0) -> None:
     await until(look, within_s=within_s)
 
 
+@pytest.mark.slow
 async def test_a_burst_survives_the_loss_of_power(page: Page, bot: Bot):
     talk = await make_talk(page, bot, attendees=10)
     await talk.start()

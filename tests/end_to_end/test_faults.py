@@ -209,6 +209,7 @@ async def test_a_person_gets_a_sentence_though_the_answer_fails(
     assert talk.question(1)["state"] == "current"
 
 
+@pytest.mark.slow
 async def test_answers_that_come_too_late_are_still_done_once(page: Page, bot: Bot):
     talk = await make_talk(page, bot)
     await talk.start()
@@ -229,6 +230,7 @@ async def test_answers_that_come_too_late_are_still_done_once(page: Page, bot: B
     assert again["state"] == "replied"
 
 
+@pytest.mark.slow
 async def test_reading_up_goes_on_until_discord_answers(page: Page, bot: Bot):
     talk = await make_talk(page, bot)
     await talk.start()

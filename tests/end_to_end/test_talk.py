@@ -452,6 +452,69 @@ async def test_the_end_of_a_talk(page: Page, bot: Bot, locale: str):
     assert re.search(r"\b5\b|5件", said(pictured))
 
 
+@pytest.mark.slow
+async def test_moderated_questions_wait_for_approval(page: Page, bot: Bot):
+    talk = await make_talk(page, bot, staff=True)
+    await talk.start(moderated=True)
+    asker, other, _ = talk.attendees
+    good = await talk.taken(asker, "Q. 良い質問")
+    await talk.taken(other, "Q. 荒らしの質問")
+    await talk.marked(good, TAKEN)
+    assert [row["state"] for row in talk.questions()] == ["pending", "pending"]
+    panel = await talk.showing("panel", lambda text: "荒らしの質問" in text)
+    for person in (asker, other):
+        listed = await page.slash(person, talk.channel, "questions list")
+        assert "荒らし" not in said(listed)
+    refused = await page.slash(asker, talk.channel, "questions list", state="pending")
+    assert "荒らし" not in said(refused)
+    await talk.press(talk.moderator, "approve", talk.question(1)["id"], on=panel)
+    await talk.press(talk.moderator, "reject", talk.question(2)["id"], on=panel)
+    board = await talk.board(lambda text: "良い質問" in text)
+    assert "荒らし" not in text_of(board)
+    for format_ in ("markdown", "csv", "json"):
+        assert "荒らし" not in (await exported(talk, talk.attendees[2], format_)).decode()
+
+
+@pytest.mark.slow
+async def test_a_person_who_has_themselves_erased_is_gone_everywhere(page: Page, bot: Bot):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    leaving, staying, _ = talk.attendees
+    await talk.taken(leaving, "Q. 消えるべき秘密")
+    kept = await talk.taken(staying, "Q. 残る質問")
+    await page.react(leaving, talk.channel, kept["id"], "👍")
+    await talk.board(lambda text: "消えるべき秘密" in text)
+    posted = await page.slash(talk.speaker, talk.channel, "export", format="markdown", public=True)
+    own = await page.slash(leaving, talk.channel, "me export")
+    assert "消えるべき秘密" in (await download(own["messages"][0])).decode()
+    card = await page.slash(leaving, talk.channel, "me erase", what="words")
+    await page.click(leaving, talk.channel, card["messages"][0]["id"], "erase")
+
+    def forgotten() -> bool:
+        held = bot.rows("SELECT author_id, body FROM questions WHERE guild_id = ?", int(talk.guild))
+        people = bot.rows("SELECT 1 FROM people WHERE user_id = ?", int(leaving))
+        return not people and all(
+            row["author_id"] != int(leaving) and "秘密" not in row["body"] for row in held
+        )
+
+    await until(forgotten)
+    await until(lambda: talk.question(2)["votes"] == 0)
+    await talk.board(lambda text: "秘密" not in text)
+    link = re.search(r"/(\d+)$", said(posted).strip())
+    assert link
+
+    async def file() -> bool:
+        message = await talk.message(talk.channel, link[1])
+        return "秘密" not in (await download(message)).decode()
+
+    await until(file, within_s=10)
+    found = await page.slash(staying, talk.channel, "find", words="秘密")
+    assert "#1" not in said(found)
+    for post in await page.history(talk.attendees[2], talk.channel):
+        if post["author"].get("bot"):
+            assert "秘密" not in text_of(post)
+
+
 async def test_replies_are_in_the_readers_language(page: Page, bot: Bot):
     talk = await make_talk(page, bot, locale="en", locales=["ja", "en-GB", "de"])
     for person, japanese in zip(talk.attendees, (True, False, False), strict=True):
