@@ -117,6 +117,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             ArchiveCog(services),
             LifeCog(services, catch_up),
         ]
+        client.message_listener = listener.on_message
         client.menus = [*message_menus(), *archive_menus()]
         _wire(services)
         await guilds.load()
@@ -199,6 +200,7 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
             await services.live.start()
             supervisor.start("dispatcher", services.dispatcher.run)
             supervisor.every("sessions", _TICK_SECONDS, services.sessions.tick)
+            supervisor.every("mutes", _TICK_SECONDS, services.guilds.lift_expired_mutes)
             supervisor.every("marks", _FLUSH_SECONDS, services.sessions.flush)
             supervisor.every("search index", _TICK_SECONDS, services.archive.catch_up)
             supervisor.every("forget", _DAY_SECONDS, lambda: _forget(services))

@@ -172,6 +172,16 @@ class GuildService:
 
         await self._database.write(work)
 
+    async def lift_expired_mutes(self) -> None:
+        """Show the questions of people whose timeout has run out."""
+        now = self._timeline.clock()
+
+        def work(tx: Transaction) -> None:
+            for guild_id in store.lift_expired_mutes(tx, now):
+                self._timeline.append(tx, NewEvent(PERSON_MUTED, guild_id), now)
+
+        await self._database.write(work)
+
     def _default_locale(self, guild_id: int) -> str:
         if self._settings.study_bot_locale != "auto":
             return self._settings.study_bot_locale

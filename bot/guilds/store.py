@@ -78,6 +78,15 @@ def mute(tx: Transaction, guild_id: int, user_id: int, until: datetime | None) -
     )
 
 
+def lift_expired_mutes(tx: Transaction, now: datetime) -> list[int]:
+    """Drop mutes that have run out; return the guilds they were in."""
+    rows = tx.execute(
+        "UPDATE people SET muted_until = NULL WHERE muted_until <= ? RETURNING guild_id",
+        (to_micros(now),),
+    ).fetchall()
+    return sorted({row[0] for row in rows})
+
+
 def forget_person(tx: Transaction, guild_id: int, user_id: int) -> None:
     """Drop a person's name; a mute stays, without it erasing would lift a punishment."""
     tx.execute(

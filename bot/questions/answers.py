@@ -7,7 +7,7 @@ from typing import Any
 from bot.database import Transaction
 from bot.guilds import Person, saw_person
 from bot.questions import answer_store, events, store
-from bot.questions.errors import EmptyText, NothingCurrent, TextTooLong
+from bot.questions.errors import EmptyText, NoSuchQuestion, TextTooLong
 from bot.questions.model import UNFINISHED, Answer, AnswerReceipt, Question, State
 from bot.questions.queue import StaffOnly
 from bot.sessions import Session, SessionService
@@ -63,12 +63,15 @@ class Answers:
 
         return await self._database.write(work)
 
-    async def answer_current(self, session: Session, by: Person, body: str) -> AnswerReceipt:
-        """Answer the current question from a form; the bot posts the answer.
+    async def write(
+        self, session: Session, by: Person, body: str, question_id: int
+    ) -> AnswerReceipt:
+        """Answer a question from a form; the bot posts the answer.
 
         Raises:
             StaffOnly: for those who run the session.
-            NothingCurrent, EmptyText, TextTooLong.
+            NoSuchQuestion: not in this session, or withdrawn since the form was opened.
+            EmptyText, TextTooLong.
         """
         if not self._sessions.is_staff(by, session):
             raise StaffOnly
@@ -79,9 +82,13 @@ class Answers:
             raise TextTooLong(length=len(body), most=ANSWER_LENGTH)
 
         def work(tx: Transaction) -> AnswerReceipt:
-            question = store.current(tx, session.id)
-            if question is None:
-                raise NothingCurrent
+            question = store.get(tx, question_id, session.guild_id)
+            if (
+                question is None
+                or question.session_id != session.id
+                or question.state is State.WITHDRAWN
+            ):
+                raise NoSuchQuestion
             saw_person(tx, session.guild_id, by.id, by.name)
             receipt = self._store(
                 tx,

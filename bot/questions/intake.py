@@ -19,7 +19,7 @@ from bot.questions.model import (
     State,
 )
 from bot.questions.rules import check_limits, withdraw
-from bot.questions.syntax import match_edit
+from bot.questions.syntax import EditPlan, match_edit
 from bot.sessions import Session, SessionService
 from bot.timeline import Timeline
 
@@ -69,7 +69,7 @@ class Intake:
         if any(_is_erased(row) for row in rows):
             # Its author had the words erased; that they still stand there revives nothing.
             return Receipt()
-        plan = match_edit([(row.id, row.body) for row in rows], bodies)
+        plan = _matched(rows, bodies)
         by_id = {row.id: row for row in rows}
         for question_id in plan.gone:
             withdraw(tx, self._timeline, by_id[question_id], seen.author.id, followed=True)
@@ -163,6 +163,7 @@ class Intake:
     ) -> Question:
         if question.ordinal != ordinal:
             store.place(tx, question.id, ordinal)
+        store.replace_attachments(tx, question.id, seen.attachments if ordinal == 0 else ())
         state = _first_state(seen, trusted=trusted)
         if question.body != body:
             question = store.rewrite(tx, question, body, self._timeline.clock())
@@ -250,6 +251,17 @@ class Intake:
     async def messages_of(self, session: Session) -> dict[int, int]:
         """Return the messages that hold the session's living questions: message → channel."""
         return await self._database.read(store.messages_of_session, session.id)
+
+
+def _matched(rows: Sequence[Question], bodies: Sequence[str]) -> EditPlan[int]:
+    """Match a message's questions to its text: living ones first, then those withdrawn."""
+    living = [(row.id, row.body) for row in rows if row.state is not State.WITHDRAWN]
+    withdrawn = [(row.id, row.body) for row in rows if row.state is State.WITHDRAWN]
+    plan = match_edit(living, bodies)
+    rest = match_edit(withdrawn, [bodies[index] for index in plan.added])
+    back = {plan.added[index]: question_id for index, question_id in rest.kept.items()}
+    added = tuple(plan.added[index] for index in rest.added)
+    return EditPlan({**plan.kept, **back}, added, plan.gone)
 
 
 def _first_state(seen: SeenMessage, *, trusted: bool) -> State:

@@ -11,6 +11,7 @@ from bot.questions.asking import show_ask
 from bot.questions.errors import (
     AlreadyClosed,
     CannotMerge,
+    CannotUndo,
     NoSuchQuestion,
     NothingCurrent,
     NothingToUndo,
@@ -26,7 +27,7 @@ from bot.questions.model import (
 )
 from bot.questions.undo import put_back, put_votes_back
 from bot.sessions import Session, SessionService
-from bot.timeline import NewEvent, Timeline, latest_to_undo, mark_undone
+from bot.timeline import Event, NewEvent, Timeline, latest_to_undo, mark_undone
 
 
 class StaffOnly(NotAllowed):
@@ -273,16 +274,12 @@ class Queue:
 
         Raises:
             NothingToUndo: none is left.
-            CannotUndo: something newer stands on it.
+            CannotUndo: something newer stands on each that is.
         """
         self._require_staff(by, session)
 
         def work(tx: Transaction) -> tuple[str, Question | None]:
-            # An attendee's supplement is not the staff's to undo; it may have come just now.
-            last = latest_to_undo(tx, session.id, events.UNDOABLE, unless="supplement")
-            if last is None:
-                raise NothingToUndo
-            reverse = put_back(tx, last.data.get("changes", ()))
+            last, reverse = self._undo_latest(tx, session)
             answer_id = last.data.get("answer_id")
             if isinstance(answer_id, int):
                 answer_store.delete_answer(tx, answer_id, self._timeline.clock())
@@ -304,6 +301,27 @@ class Queue:
             return last.kind, store.get(tx, last.data["question_id"], session.guild_id)
 
         return await self._database.write(work)
+
+    def _undo_latest(self, tx: Transaction, session: Session) -> tuple[Event, list[dict[str, Any]]]:
+        """Put the latest change back that can be; what something newer stands on is passed over."""
+        before: int | None = None
+        while True:
+            # An attendee's supplement is not the staff's to undo; it may have come just now.
+            last = latest_to_undo(
+                tx, session.id, events.UNDOABLE, unless="supplement", before=before
+            )
+            if last is None:
+                raise NothingToUndo if before is None else CannotUndo
+            tx.execute("SAVEPOINT undo")
+            try:
+                reverse = put_back(tx, last.data.get("changes", ()))
+            except CannotUndo:
+                tx.execute("ROLLBACK TO undo")
+                before = last.id
+            else:
+                return last, reverse
+            finally:
+                tx.execute("RELEASE undo")
 
     async def reveal(
         self, session: Session, by: Person, number: int, reason: str
@@ -359,7 +377,8 @@ class Queue:
 
 
 def _check_expected(current: Question | None, expected: int | None) -> None:
-    if expected is not None and expected != (current.id if current is not None else 0):
+    # Gone from there meanwhile is no conflict: what was pressed is still what was meant.
+    if expected is not None and current is not None and current.id != expected:
         raise Conflict
 
 

@@ -123,6 +123,12 @@ def put_attachments(tx: Transaction, question_id: int, filenames: Sequence[str])
         )
 
 
+def replace_attachments(tx: Transaction, question_id: int, filenames: Sequence[str]) -> None:
+    """Bring the references to a question's attachments in step with its message."""
+    tx.execute("DELETE FROM question_attachments WHERE question_id = ?", (question_id,))
+    put_attachments(tx, question_id, filenames)
+
+
 def update(tx: Transaction, question_id: int, values: Mapping[str, Any]) -> Question:
     """Write some of the columns in `CHANGEABLE` and return the question."""
     columns = [column for column in CHANGEABLE if column in values]

@@ -34,8 +34,10 @@ class Session:
 
     @property
     def speaker_ids(self) -> tuple[int | None, ...]:
-        """Who may do what a speaker may: the named one, else whoever started."""
-        return (self.speaker_id if self.speaker_id is not None else self.started_by,)
+        """Who may do what a speaker may: the named one, and whoever started for them."""
+        if self.speaker_id is None:
+            return (self.started_by,)
+        return (self.speaker_id, self.started_by)
 
 
 @dataclass(frozen=True, slots=True)

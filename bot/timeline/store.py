@@ -72,18 +72,22 @@ def of_session(connection: Reader, session_id: int, kinds: Sequence[str] = ()) -
 
 
 def latest_to_undo(
-    connection: Reader, session_id: int, kinds: Sequence[str], unless: str
+    connection: Reader,
+    session_id: int,
+    kinds: Sequence[str],
+    unless: str,
+    before: int | None = None,
 ) -> Event | None:
     """Return the session's last event of `kinds` that nobody has undone.
 
-    Events whose data say yes to `unless` are passed over.
+    Events whose data say yes to `unless` are passed over, and those not before `before`.
     """
     marks = ",".join("?" * len(kinds))
     row = connection.execute(
         f"SELECT {_EVENT} FROM events e WHERE e.session_id = ? AND e.undone_by IS NULL"  # noqa: S608
         f" AND e.kind IN ({marks}) AND json_extract(e.data, ?) IS NOT 1"
-        " ORDER BY e.id DESC LIMIT 1",
-        (session_id, *kinds, f"$.{unless}"),
+        " AND e.id < coalesce(?, e.id + 1) ORDER BY e.id DESC LIMIT 1",
+        (session_id, *kinds, f"$.{unless}", before),
     ).fetchone()
     return event_of(row) if row else None
 

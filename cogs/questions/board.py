@@ -206,11 +206,22 @@ def control_row(board: Board, _: Words) -> ui.ActionRow[Any]:
     key = board.session.id
     idle = board.current is None
     nothing = idle and not board.upcoming
+    # Which question was on the board when it was pressed: of two who press, one is meant.
+    seen = board.current.id if board.current is not None else 0
     return row(
-        button("next", key, _("Next"), style=discord.ButtonStyle.primary, disabled=nothing),
-        button("answered", key, _("Answered"), style=discord.ButtonStyle.success, disabled=idle),
-        button("missed", key, _("Missed"), disabled=idle),
-        button("skipped", key, _("Skip"), disabled=idle),
+        button(
+            "next", key, _("Next"), arg=seen, style=discord.ButtonStyle.primary, disabled=nothing
+        ),
+        button(
+            "answered",
+            key,
+            _("Answered"),
+            arg=seen,
+            style=discord.ButtonStyle.success,
+            disabled=idle,
+        ),
+        button("missed", key, _("Missed"), arg=seen, disabled=idle),
+        button("skipped", key, _("Skip"), arg=seen, disabled=idle),
         button("more", key, "⋯"),
     )
 
@@ -219,8 +230,9 @@ def more_row(board: Board, _: Words) -> ui.ActionRow[Any]:
     """Return the rarer controls."""
     key = board.session.id
     idle = board.current is None
+    seen = board.current.id if board.current is not None else 0
     return row(
-        button("answer", key, _("Write the answer…"), disabled=idle),
+        button("answer", key, _("Write the answer…"), arg=seen, disabled=idle),
         button("joke", key, _("Joke"), disabled=idle),
         button("undo", key, _("Undo")),
         button(

@@ -89,7 +89,7 @@ class AnswerForm(Form):
     def __init__(self, _: Words, session: Session, question: Question) -> None:
         super().__init__(_("Answer #{number}", number=question.number))
         self._session = session
-        self._number = question.number
+        self._question_id = question.id
         self._body = ui.TextInput[Any](
             style=discord.TextStyle.long, max_length=ANSWER_LENGTH, placeholder="- …"
         )
@@ -103,8 +103,8 @@ class AnswerForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Store it; the bot posts it for the asker."""
-        receipt = await services_of(interaction).answers.answer_current(
-            self._session, person_of(interaction.user), self._body.value
+        receipt = await services_of(interaction).answers.write(
+            self._session, person_of(interaction.user), self._body.value, self._question_id
         )
         _ = words_for(interaction)
         await tell(

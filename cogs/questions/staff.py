@@ -44,7 +44,8 @@ async def next_question(press: Press) -> None:
     """Take the next question."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.queue.next(session, person_of(press.interaction.user))
+    by = person_of(press.interaction.user)
+    question = await services.queue.next(session, by, expected=press.arg)
     await settle(press, session, next_text(question, words_for(press.interaction)))
 
 
@@ -60,7 +61,8 @@ def next_text(question: Question | None, _: Words) -> str:
 async def _close(press: Press, state: State) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.queue.close(session, person_of(press.interaction.user), state)
+    by = person_of(press.interaction.user)
+    question = await services.queue.close(session, by, state, expected=press.arg)
     _ = words_for(press.interaction)
     await settle(press, session, _("Question #{number} is closed.", number=question.number))
 
@@ -113,18 +115,13 @@ async def undo(press: Press) -> None:
 
 @handles("answer")
 async def answer(press: Press) -> None:
-    """Open the form for the current question's answer."""
+    """Open the form for the answer to the question that stood there."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    board = await services.views.board(session)
     _require_staff(services, press, session)
-    _ = words_for(press.interaction)
-    if board.current is None:
-        await tell(
-            press.interaction, _("No question is being answered right now. Press Next first.")
-        )
-        return
-    await press.interaction.response.send_modal(AnswerForm(_, session, board.current))
+    question = await services.views.get(press.arg or 0, session.guild_id)
+    form = AnswerForm(words_for(press.interaction), session, question)
+    await press.interaction.response.send_modal(form)
 
 
 @handles("more")

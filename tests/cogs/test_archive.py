@@ -379,7 +379,7 @@ async def posted(talk: Talk) -> Any:
 
 
 def board(talk: Talk) -> Any:
-    return next(m for m in talk.channel.history() if m.pinned)
+    return next((m for m in talk.channel.history() if m.pinned), None)
 
 
 async def test_only_the_person_can_confirm(talk: Talk):

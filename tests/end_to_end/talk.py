@@ -224,7 +224,12 @@ class Talk:
     ) -> Json:
         """Press a control of the board (or of another message)."""
         message = on or await self.board()
+        if not message["flags"] & 64:  # A live one may have been edited since: press what it shows.
+            message = await self.message(message["channel_id"], message["id"])
         custom_id = f"do:{verb}:{self.session_id}" + (f":{arg}" if arg is not None else "")
+        shown = (one for one in controls(message) if one.split(":")[:3] == custom_id.split(":")[:3])
+        if arg is None:
+            custom_id = next(shown, custom_id)
         return await self.page.click(
             person, message["channel_id"], message["id"], custom_id, wait=wait
         )

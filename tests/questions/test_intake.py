@@ -477,3 +477,21 @@ async def test_moderation_switched_off_lets_new_ones_through(here: World) -> Non
     session = await here.sessions.edit(session, SPEAKER, SessionEdit(moderated=False))
     await here.ask(session, ALICE, "Free?")
     assert await here.waiting(session) == ["Free?"]
+
+
+async def test_a_withdrawn_question_takes_no_text_from_a_living_one(here: World) -> None:
+    session = await here.start()
+    first = here.seen(session, ALICE, "one?", "two?")
+    one, two = (await here.intake.collect(first)).taken
+    await here.intake.collect(replace(first, bodies=("two?",)))
+    await here.intake.collect(replace(first, bodies=("entirely different now?",)))
+    assert (await here.question(one)).state is State.WITHDRAWN
+    assert (await here.question(two)).body == "entirely different now?"
+
+
+async def test_attachments_follow_an_edit(here: World) -> None:
+    session = await here.start()
+    message = here.seen(session, ALICE, "what is this?", attachments=("a.png", "b.png"))
+    await here.intake.collect(message)
+    await here.intake.collect(replace(message, attachments=("b.png",)))
+    assert await here.rows("SELECT filename FROM question_attachments") == [("b.png",)]

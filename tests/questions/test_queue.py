@@ -211,7 +211,7 @@ async def test_only_those_who_run_it_may(here: World) -> None:
         lambda: here.queue.decide(session, BOB, question.id, approve=True),
         lambda: here.queue.undo(session, BOB),
         lambda: here.queue.reveal(session, BOB, 1, "why not"),
-        lambda: here.answers.answer_current(session, BOB, "So"),
+        lambda: here.answers.write(session, BOB, "So", question.id),
     ]
     before = await here.events()
     for action in actions:
@@ -469,16 +469,17 @@ async def test_an_answer_to_a_merged_question_answers_what_it_became_part_of(her
     assert (await here.question(two)).state is State.ANSWERED
 
 
-async def test_the_current_one_is_answered_from_the_form(here: World) -> None:
+async def test_the_form_answers_the_question_it_was_opened_for(here: World) -> None:
     session = await here.start()
-    with pytest.raises(NothingCurrent):
-        await here.answers.answer_current(session, SPEAKER, "So")
-    (question,) = await asked(here, session, "one")
+    question, later = await asked(here, session, "one", "two")
     await here.queue.next(session, SPEAKER)
     for bad in ("  \n", "x" * 1801):
         with pytest.raises(StudyBotError):
-            await here.answers.answer_current(session, SPEAKER, bad)
-    receipt = await here.answers.answer_current(session, SPEAKER, "- so\n  - it is")
+            await here.answers.write(session, SPEAKER, bad, question.id)
+    await here.intake.messages_deleted([later.message_id or 0])
+    with pytest.raises(NoSuchQuestion):
+        await here.answers.write(session, SPEAKER, "So", later.id)
+    receipt = await here.answers.write(session, SPEAKER, "- so\n  - it is", question.id)
     assert receipt.answer.body == "- so\n  - it is"
     assert (await here.question(question)).state is State.ANSWERED
     assert await here.timeline.live_message("answer", receipt.answer.id) is not None
@@ -554,7 +555,7 @@ async def test_undoing_everything_leads_back_step_by_step(tmp_path: Path, seed: 
             lambda: queue.merge(session, SPEAKER, number(), number()),
             lambda: queue.move(session, SPEAKER, number(), number()),
             lambda: queue.decide(session, SPEAKER, one().id, approve=chance.random() < 0.6),
-            lambda: answers.answer_current(session, SPEAKER, "so"),
+            lambda: answers.write(session, SPEAKER, "so", one().id),
             lambda: reply(here, session, SPEAKER, one().message_id, "so", next(here.ids)),
         ]
         states = [await everything(here, session)]
@@ -623,3 +624,22 @@ async def test_two_thousand_questions_of_five_hundred_people(here: World) -> Non
     moved = await here.queue.move(session, SPEAKER, wanted[-1], 1)
     assert (await here.views.board(session)).upcoming[0].number == moved.number
     assert replace(first, state=State.OPEN) not in (await here.views.board(session)).upcoming
+
+
+async def test_undo_passes_over_what_something_newer_stands_on(here: World) -> None:
+    session = await here.start()
+    one, two = await asked(here, session, "one", "two")
+    await here.queue.toggle_joke(session, SPEAKER, 1)
+    await here.queue.close(session, SPEAKER, State.MISSED, 2)
+    await here.queue.reopen(session, SPEAKER, 2)
+    await here.intake.messages_deleted([two.message_id or 0])
+    # Its author took #2 away, which undoing the reopening would have to go through.
+    await here.queue.undo(session, SPEAKER)
+    assert (await here.question(one)).joke is False
+    assert (await here.question(two)).state is State.WITHDRAWN
+
+
+async def test_who_started_for_a_speaker_may_end_too(here: World) -> None:
+    session = await here.start(speaker_id=ALICE.id, speaker_name=ALICE.name)
+    assert session.speaker_ids[0] == ALICE.id
+    assert not (await here.sessions.end(session, SPEAKER)).is_open

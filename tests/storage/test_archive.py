@@ -70,7 +70,7 @@ async def test_find_follows_edits_withdrawals_and_undoing(here: World) -> None:
     await here.collect(session, ALICE, "About whales?", message_id=question.message_id)
     assert (await found(here, "penguins"), await found(here, "whales")) == ([], [1])
     await here.queue.next(session, SPEAKER)
-    await here.answers.answer_current(session, SPEAKER, "krill")
+    await here.answers.write(session, SPEAKER, "krill", question.id)
     assert await found(here, "krill") == [1]
     await here.queue.undo(session, SPEAKER)
     assert await found(here, "krill") == []

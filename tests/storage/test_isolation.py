@@ -137,6 +137,7 @@ CALLS: dict[str, Call] = {
     "Intake.messages_of": lambda w, a, b: w.intake.messages_of(a.session),
     "Intake.collect": lambda w, a, b: w.collect(a.session, ZOE, "mine?"),
     "Intake.add": lambda w, a, b: w.intake.add(w.seen(a.session, ZOE, "mine?"), ZOE),
+    "GuildService.lift_expired_mutes": lambda w, a, b: w.guilds.lift_expired_mutes(),
     "Queue.next": lambda w, a, b: w.queue.next(a.session, ZOE, expected=b.open.id),
     "Queue.close": lambda w, a, b: w.queue.close(a.session, ZOE, State.MISSED, 1),
     "Queue.reopen": lambda w, a, b: w.queue.reopen(a.session, ZOE, 2),
@@ -157,7 +158,7 @@ CALLS: dict[str, Call] = {
         a.session, ZOE, replied_to=b.open.message_id or 0, message_id=77, body="mine",
         ordinal=None, at=w.clock(),
     ),
-    "Answers.answer_current": lambda w, a, b: w.answers.answer_current(a.session, ZOE, "mine"),
+    "Answers.write": lambda w, a, b: w.answers.write(a.session, ZOE, "mine", b.open.id),
     "Answers.messages_of": lambda w, a, b: w.answers.messages_of(a.session),
     "Answers.get": lambda w, a, b: w.answers.get(b.answer.id, 1),
     "Archive.record": lambda w, a, b: w.archive.record(a.session),
@@ -196,7 +197,7 @@ EXEMPT = {
 REFUSED = {
     "SessionService.get", "SessionService.edit", "SessionService.end", "SessionService.go_on",
     "Asking.edit_own",
-    "Asking.withdraw_own", "Queue.next", "Queue.decide", "Views.get", "Votes.toggle",
+    "Asking.withdraw_own", "Queue.decide", "Views.get", "Votes.toggle",
 }  # fmt: skip
 EMPTY = {"Answers.reply", "Answers.get", "Archive.find", "Views.mine", "Archive.stale_posts"}
 
