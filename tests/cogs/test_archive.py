@@ -54,6 +54,7 @@ async def held(here: Stage, name: str = "Study", title: str = "KVM from below") 
     asker, other = here.member(guild, f"{name}-asker"), here.member(guild, f"{name}-other")
     talk = Talk(here, guild, channel, mod, asker, other)
     await mod.slash(channel, "session start", title=title)
+    await here.until(lambda: any(message.pinned for message in channel.history()))
     await talk.ask(asker, "仮想マシンとコンテナの違いは何ですか")
     await talk.ask(other, "How fast does a guest boot?")
     return talk
