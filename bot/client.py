@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import discord
@@ -123,6 +123,7 @@ class StudyBot(commands.Bot):
         self.services: Services
         self.cogs_to_load: Sequence[commands.Cog] = ()
         self.menus: Sequence[app_commands.ContextMenu] = ()
+        self.message_listener: Callable[[discord.Message], Awaitable[None]] | None = None
         self._first_ready = asyncio.Event()
         self._is_leaving = False
 
@@ -149,9 +150,15 @@ class StudyBot(commands.Bot):
         await self._first_ready.wait()
 
     def dispatch(self, event_name: str, /, *args: Any, **kwargs: Any) -> None:
-        """Hand an event out, unless the bot is leaving: what comes then is read up later."""
-        if not self._is_leaving:
-            super().dispatch(event_name, *args, **kwargs)
+        """Hand an event out, unless the bot is leaving: what comes then is read up later.
+
+        Nor are the bot's own reactions news: each receipt comes back as one.
+        """
+        if self._is_leaving:
+            return
+        if event_name == "raw_reaction_add" and self.user and args[0].user_id == self.user.id:
+            return
+        super().dispatch(event_name, *args, **kwargs)
 
     async def close(self) -> None:
         """Finish what people began, then go."""
@@ -166,7 +173,9 @@ class StudyBot(commands.Bot):
         await super().close()
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Take no prefix commands: listeners do the work."""
+        """Hand a message on. A cog's listener would cost a second task for each of them."""
+        if self.message_listener is not None:
+            await self.message_listener(message)
 
     async def _sync_if_changed(self) -> None:
         translator = self.tree.translator

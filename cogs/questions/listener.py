@@ -54,9 +54,8 @@ class Listener(commands.Cog):
             task.cancel()
         await asyncio.gather(*self._reactions, return_exceptions=True)
 
-    @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Take questions and answers from a new message."""
+        """Take questions and answers from a new message; called by the client itself."""
         if message.author.bot or message.guild is None:
             if message.type is discord.MessageType.pins_add:
                 await self._unannounce_pin(message)
