@@ -191,17 +191,43 @@ async def test_what_changes_while_history_is_read_counts_as_it_is_then(page: Pag
     await page.react(third, talk.channel, voted["id"], "👍")
     number = (await page.requests())[-1]["n"]
     # While the first one's votes are asked for, the rest of what was read grows old.
-    await page.fault("slow", method="GET", path="*/reactions/*", seconds=1)
+    asked = f"/channels/{talk.channel}/messages/*/reactions/*"
+    await page.fault("slow", method="GET", path=asked, seconds=1)
     await bot.start()
-    await until(lambda: page.requests(after=number, method="GET", path="*/reactions/*"))
+    await until(lambda: page.requests(after=number, method="GET", path=asked), within_s=15)
     await page.edit(person, talk.channel, edited["id"], "Q. 新しい文面")
     await page.delete(person, talk.channel, deleted["id"])
     await page.react(other, talk.channel, voted["id"], "👍")
     await page.unreact(other, talk.channel, unvoted["id"], "👍")
     await bot.read_up()
     await page.clear_faults()
-    await until(lambda: talk.bodies("open") == ["票の消える質問", "新しい文面", "票の入る質問"])
-    await until(lambda: [row["votes"] for row in talk.questions("open")] == [0, 0, 2])
+    wanted = {"票の消える質問": 0, "新しい文面": 0, "票の入る質問": 2}
+    await until(lambda: {row["body"]: row["votes"] for row in talk.questions("open")} == wanted)
+    assert len(talk.questions("open")) == 3
+
+
+async def test_threads_are_read_up_on_too(page: Page, bot: Bot):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    person = talk.attendees[0]
+    thread = await page.thread(talk.channel, "余談", owner=talk.attendees[1])
+    inside = await page.send(person, thread, "Q. スレッドの質問")
+    await until(lambda: talk.of_message(inside))
+    over = await make_talk(page, bot)
+    await over.start()
+    await page.slash(over.speaker, over.channel, "session end")
+    follow_up = str(await until(lambda: over.session()["follow_up_id"]))
+    await bot.kill()
+    missed = await page.send(person, thread, "Q. 停止中のスレッドの質問")
+    late = await page.send(over.attendees[0], follow_up, "Q. 停止中の遅れた質問")
+    await over.ask(over.attendees[0], "Q. 終わったチャンネルの質問")
+    await bot.start()
+    await until(lambda: talk.of_message(missed) and over.of_message(late))
+    await bot.read_up()
+    assert [row["number"] for row in talk.questions("open")] == [1, 2]
+    assert [(row["body"], row["late"]) for row in over.questions()] == [("停止中の遅れた質問", 1)]
+    await talk.marked(missed, TAKEN)
+    await over.marked(late, TAKEN)
 
 
 @pytest.mark.parametrize("after_s", [0.0, 0.03, 0.1, 0.3])

@@ -193,8 +193,12 @@ async def test_the_end_is_told_once_though_requests_fail(page: Page, bot: Bot, s
         {"kind": "http", "status": 500},
         {"kind": "http", "status": 503},
         {"kind": "http", "status": 429, "retry_after": 0.3},
+        {"kind": "http", "status": 429, "retry_after": 0.3, "via": False},
+        {"kind": "drop_http", "after": True},
+        {"kind": "drop_http", "after": False},
+        {"kind": "slow", "seconds": 1},
     ],
-    ids=lambda fault: str(fault["status"]),
+    ids=lambda fault: " ".join(str(value) for value in fault.values()),
 )
 async def test_a_person_gets_a_sentence_though_the_answer_fails(
     page: Page, bot: Bot, fault: dict[str, Any]
