@@ -15,8 +15,17 @@ import structlog
 from bot.database import fact, from_micros, put_fact, to_micros
 from bot.questions import parse_answer, parse_questions
 from bot.sessions import Session
-from cogs.kit import Services, is_trouble
-from cogs.questions.listener import LATER, TAKEN, VOTES, Listener, carries, plain_emoji
+from cogs.kit import Services, is_trouble, person_of
+from cogs.questions.listener import (
+    ADD,
+    LATER,
+    TAKEN,
+    VOTES,
+    Listener,
+    carries,
+    plain_emoji,
+    seen_message,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -116,6 +125,8 @@ class CatchUp:
     ) -> None:
         questions = await self._services.intake.messages_of(session)
         known = questions | await self._services.answers.messages_of(session)
+        posts = await self._services.intake.posts_of(session)
+        standing = await self._services.timeline.live_messages()
         began = away_since - _UNNOTICED if away_since is not None else None
         seen: set[int] = set()
         complete: set[int] = set()
@@ -128,7 +139,10 @@ class CatchUp:
                 ):
                     number += 1
                     seen.add(message.id)
-                    if not message.author.bot:
+                    if message.id in posts:
+                        self._listener.mark(message, TAKEN)
+                        await self._count_votes(message)
+                    elif not message.author.bot:
                         asks = message.id in questions
                         tally.taken += await self._take(message, session, asks, began)
             except (discord.NotFound, discord.Forbidden) as error:
@@ -144,6 +158,9 @@ class CatchUp:
         if gone:
             tally.withdrawn += await self._services.intake.messages_deleted(gone)
             await self._services.answers.messages_deleted(gone)
+        for live in standing:
+            if live.channel_id in complete and live.message_id not in seen:
+                self._services.live.lost(live)
 
     async def _take(
         self, message: discord.Message, session: Session, asks: bool, began: datetime | None
@@ -170,6 +187,8 @@ class CatchUp:
                 number = len(receipt.taken)
         elif asks:
             self._listener.mark(message, TAKEN)
+        if not asks and not number:
+            number = await self._add_marked(message, session)
         if asks or number:
             await self._count_votes(message)
         return number
@@ -180,16 +199,39 @@ class CatchUp:
             parse_questions(message.content) or parse_answer(message.content)
         ):
             return
-        guild = self._services.client().get_guild(session.guild_id)
-        key = (session.guild_id, message.author.id)
-        if guild is not None and key not in self._members:
-            try:
-                self._members[key] = await guild.fetch_member(message.author.id)
-            except discord.NotFound:
-                self._members[key] = None  # Left meanwhile: nobody's roles any more.
-        member = self._members.get(key)
+        member = await self._member(session, message.author.id)
         if member is not None:
             message.author = member
+
+    async def _member(self, session: Session, user_id: int) -> discord.Member | None:
+        guild = self._services.client().get_guild(session.guild_id)
+        key = (session.guild_id, user_id)
+        if guild is not None and key not in self._members:
+            try:
+                self._members[key] = await guild.fetch_member(user_id)
+            except discord.NotFound:
+                self._members[key] = None  # Left meanwhile: nobody's roles any more.
+        return self._members.get(key)
+
+    async def _add_marked(self, message: discord.Message, session: Session) -> int:
+        """Take a message that staff marked with ❓ meanwhile; return how many that were."""
+        marks = [one for one in message.reactions if plain_emoji(one.emoji) in ADD]
+        if not marks or not message.content.strip():
+            return 0
+        if await self._services.intake.of_message(message.id):
+            return 0  # It was one, and was taken back.
+        for mark in marks:
+            async for user in mark.users():
+                member = None if user.bot else await self._member(session, user.id)
+                if member is None:
+                    continue
+                by = person_of(member)
+                if self._services.sessions.is_staff(by, session):
+                    seen = seen_message(message, session, (message.content,))
+                    await self._services.intake.add(seen, by)
+                    self._listener.mark(message, TAKEN)
+                    return 1
+        return 0
 
     async def _fresh(self, message: discord.Message) -> discord.Message | None:
         """Return a message from history as it is now; None when it was deleted meanwhile."""

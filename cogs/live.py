@@ -145,6 +145,14 @@ class LiveMessages:
                 self._lost.add(key)
                 self.mark(*key)
 
+    def lost(self, live: LiveMessage) -> None:
+        """Have a live message that was deleted while the bot was away posted again."""
+        key = (live.kind, live.key)
+        row = self._rows.get(key, live)
+        if live.message_id is not None and row.message_id == live.message_id:
+            self._lost.add(key)
+            self.mark(*key)
+
     async def respond(self, interaction: discord.Interaction[Any], kind: str, key: int) -> None:
         """Answer a press on a live message with its new look, at once.
 

@@ -244,6 +244,10 @@ class Intake:
 
         return await self._database.write(work)
 
+    async def posts_of(self, session: Session) -> set[int]:
+        """Return the bot's own messages that show the session's questions of the form."""
+        return await self._database.read(store.posts_of_session, session.id)
+
     async def of_message(self, message_id: int) -> list[Question]:
         """Return the questions a message holds."""
         return await self._database.read(store.of_message, message_id)

@@ -210,6 +210,16 @@ def messages_of_session(connection: Reader, session_id: int) -> dict[int, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def posts_of_session(connection: Reader, session_id: int) -> set[int]:
+    """Return the bot's messages that show a session's living questions of the form."""
+    rows = connection.execute(
+        "SELECT message_id FROM questions WHERE session_id = ? AND message_id IS NOT NULL"
+        " AND source = 'ask' AND state <> 'withdrawn'",
+        (session_id,),
+    )
+    return {row[0] for row in rows}
+
+
 def current(connection: Reader, session_id: int) -> Question | None:
     """Return the question being answered."""
     row = connection.execute(

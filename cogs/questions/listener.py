@@ -216,6 +216,7 @@ class Listener(commands.Cog):
     @commands.Cog.listener()
     async def on_raw_reaction_clear(self, payload: discord.RawReactionClearEvent) -> None:
         """Take all votes by reaction back."""
+        self._note_changed(payload.message_id)
         await self._services.votes.reactions_cleared(payload.message_id, VOTES)
 
     @commands.Cog.listener()
@@ -223,6 +224,7 @@ class Listener(commands.Cog):
         self, payload: discord.RawReactionClearEmojiEvent
     ) -> None:
         """Take the votes of one emoji back."""
+        self._note_changed(payload.message_id)
         emoji = plain_emoji(payload.emoji)
         if emoji in VOTES:
             await self._services.votes.reactions_cleared(payload.message_id, [emoji])

@@ -206,6 +206,40 @@ async def test_what_changes_while_history_is_read_counts_as_it_is_then(page: Pag
     assert len(talk.questions("open")) == 3
 
 
+async def test_what_staff_and_voters_did_meanwhile_counts(page: Page, bot: Bot):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    asker, other, third = talk.attendees
+    plain = await talk.ask(asker, "前置きのない質問")
+    form = await page.slash(talk.speaker, talk.channel, "ask")
+    await talk.fill_in(talk.speaker, form, "登壇者からの質問", True)
+    row = talk.question(1)
+    post = await talk.showing("ask", key=row["id"])
+    board = await talk.board()
+    await bot.kill()
+    await page.react(other, talk.channel, plain["id"], "❓")
+    await page.react(other, talk.channel, post["id"], "👍")
+    await page.react(third, talk.channel, post["id"], TAKEN)
+    await page.delete(talk.moderator, talk.channel, board["id"])
+    await bot.start()
+    await bot.read_up()
+    # Not of staff: not taken. The board comes back though nothing on it changed.
+    assert [one["votes"] for one in talk.questions()] == [2]
+
+    async def another() -> bool:
+        shown = talk.live("board")
+        return shown is not None and str(shown["message_id"]) != board["id"]
+
+    await until(another)
+    await bot.kill()
+    await page.react(talk.note_taker, talk.channel, plain["id"], "❓")
+    await bot.start()
+    await until(lambda: talk.of_message(plain))
+    await talk.marked(plain, TAKEN)
+    await bot.read_up()
+    assert [one["body"] for one in talk.questions()] == ["登壇者からの質問", "前置きのない質問"]
+
+
 async def test_threads_are_read_up_on_too(page: Page, bot: Bot):
     talk = await make_talk(page, bot)
     await talk.start()
