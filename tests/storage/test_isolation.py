@@ -135,6 +135,7 @@ CALLS: dict[str, Call] = {
     "Asking.edit_own": lambda w, a, b: w.asking.edit_own(b.pending.id, ZOE, a.session, "mine"),
     "Asking.withdraw_own": lambda w, a, b: w.asking.withdraw_own(b.pending.id, ZOE, a.session),
     "Intake.messages_of": lambda w, a, b: w.intake.messages_of(a.session),
+    "Intake.posts_of": lambda w, a, b: w.intake.posts_of(a.session),
     "Intake.collect": lambda w, a, b: w.collect(a.session, ZOE, "mine?"),
     "Intake.add": lambda w, a, b: w.intake.add(w.seen(a.session, ZOE, "mine?"), ZOE),
     "GuildService.lift_expired_mutes": lambda w, a, b: w.guilds.lift_expired_mutes(),
