@@ -71,7 +71,7 @@ class Description:
                     found[f"{where}: there is no query {name!r}"] = None
             for problem in self._body_problems(operation, request):
                 found[f"{where}: {problem}"] = None
-            if request["status"] in {400, 405}:
+            if request["status"] in {400, 405} and not _answered_before(request):
                 found[f"{where}: {request['status']} {json.dumps(request['response'])}"] = None
         return list(found)
 
@@ -123,6 +123,11 @@ class Description:
         if key not in self._held:
             self._held[key] = [_told(error) for error in operation.bodies[kind].iter_errors(body)]
         return self._held[key]
+
+
+def _answered_before(request: Json) -> bool:
+    """Whether an interaction was answered by a try that the wire made look like a failure."""
+    return (request["response"] or {}).get("code") == 40060
 
 
 # Alternatives of which a good body may be more than one: a webhook's message, of which the
