@@ -35,7 +35,7 @@ QUESTIONS = (
 )
 
 _CHATTER_ROUNDS, _CHATTER_PER_ROUND, _CHATTER_PER_S = 5, 400, 100
-_QUESTION_ROUNDS, _QUESTIONS_PER_ROUND, _QUESTIONS_PER_S = 3, 150, 20
+_QUESTION_ROUNDS, _QUESTIONS_PER_ROUND, _QUESTIONS_PER_S = 3, 250, 25
 # The board is edited at most every five seconds: its last edit comes so much later.
 _BOARD_SETTLES_S = 6.0
 _QUIET_S = 0.3
