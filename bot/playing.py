@@ -81,6 +81,8 @@ async def _addresses(server: asyncio.subprocess.Process) -> dict[str, str]:
 
 def _environment(addresses: dict[str, str], folder: Path) -> dict[str, str]:
     return {
+        # One person plays everybody here, and should not have to wait between questions.
+        "STUDY_BOT_QUESTION_PACE_SECONDS": "0",
         **os.environ,
         "DISCORD_TOKEN": addresses["bot_token"],
         "STUDY_BOT_API_BASE": addresses["api"],

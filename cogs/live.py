@@ -35,6 +35,7 @@ _OLD_MESSAGE_EDITS = 30046
 _UNKNOWN_MESSAGE = 10008
 _UNKNOWN_CHANNEL = 10003
 _RETRY_SECONDS = 10.0
+_LONGEST_RETRY_SECONDS = 600.0
 _FORGOTTEN_AFTER = timedelta(days=7)
 _LOOK_AGAIN_SECONDS = 0.5
 
@@ -181,6 +182,7 @@ class LiveMessages:
         recent = self._recent.setdefault(lane, deque(maxlen=_CHANNEL_EDITS))
         now = asyncio.get_running_loop().time
         dirty = self._dirty.setdefault(lane, {})
+        failures: dict[Key, int] = {}
         try:
             while dirty:
                 if lane == 0:
@@ -207,8 +209,11 @@ class LiveMessages:
                         exc_info=None if is_trouble(error) else error,
                     )
                     dirty[key] = None
-                    self._due[key] = now() + _RETRY_SECONDS
+                    failures[key] = failures.get(key, 0) + 1
+                    pause = _RETRY_SECONDS * 2 ** (failures[key] - 1)
+                    self._due[key] = now() + min(pause, _LONGEST_RETRY_SECONDS)
                     continue
+                failures.pop(key, None)
                 if edited:
                     self.edits += 1
                     recent.append(now())
