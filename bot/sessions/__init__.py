@@ -1,5 +1,6 @@
 """A talk's life."""
 
+from bot.sessions.errors import NoSession, SessionAlreadyOpen, SessionEnded, StaffOnly
 from bot.sessions.model import NewSession, Session, SessionEdit
 from bot.sessions.service import (
     BOARD,
@@ -11,11 +12,7 @@ from bot.sessions.service import (
     QUIET,
     RETURNED,
     STARTED,
-    NoSession,
-    SessionAlreadyOpen,
-    SessionEnded,
     SessionService,
-    StaffOnly,
 )
 from bot.sessions.store import get as get_session
 from bot.sessions.store import session_of

@@ -9,9 +9,18 @@ from functools import partial
 from typing import Any
 
 from bot.database import Transaction
-from bot.errors import N_, BadInput, Conflict, NotAllowed, NotFound
+from bot.errors import Conflict, NotFound
 from bot.guilds import GuildService, Person, Role, saw_person
 from bot.sessions import store
+from bot.sessions.errors import (
+    BadSlides,
+    NoSession,
+    SessionAlreadyOpen,
+    SessionEnded,
+    StaffOnly,
+    TitleMissing,
+    TitleTooLong,
+)
 from bot.sessions.model import NewSession, Session, SessionEdit
 from bot.timeline import NewEvent, Timeline, put_live_message
 
@@ -28,50 +37,6 @@ BOARD = "board"
 PANEL = "panel"
 
 TITLE_LENGTH = 90  # A thread's name has room for 100 characters, ours adds a few.
-
-
-class SessionAlreadyOpen(Conflict):
-    """One is open in this channel."""
-
-    message = N_("“{title}” is open here already.")
-
-    def __init__(self, session: Session) -> None:
-        super().__init__(title=session.title)
-        self.session = session
-
-
-class NoSession(NotFound):
-    """None is open in this channel."""
-
-    message = N_("No session is open here. Start one with /session start.")
-
-
-class SessionEnded(Conflict):
-    """It was ended already."""
-
-    message = N_("This session has already ended.")
-
-
-class TitleMissing(BadInput):
-    """Nothing but white space."""
-
-    message = N_("Please give the session a title.")
-
-
-class TitleTooLong(BadInput):
-    """Longer than fits a thread's name."""
-
-    message = N_("The title is too long: {length} characters, at most {most} fit.")
-
-
-class BadSlides(BadInput):
-    """Not a web address."""
-
-    message = N_("The slides must be a web address that begins with https:// or http://.")
-
-
-class StaffOnly(NotAllowed):
-    """Only who runs a session may change it."""
 
 
 class SessionService:
