@@ -26,7 +26,7 @@ from bot.sessions import QUIET, RETURNED, SessionService
 from bot.settings import Settings
 from bot.supervisor import Supervisor
 from bot.timeline import Dispatcher, Timeline, drop_old_deliveries
-from cogs.archive import ArchiveCog, archive_menus
+from cogs.archive import ArchiveCog
 from cogs.catch_up import CatchUp
 from cogs.courier import Courier
 from cogs.kit import Services, is_trouble
@@ -118,7 +118,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             LifeCog(services, catch_up),
         ]
         client.message_listener = listener.on_message
-        client.menus = [*message_menus(), *archive_menus()]
+        client.menus = message_menus()
         _wire(services)
         await guilds.load()
         await sessions.load()

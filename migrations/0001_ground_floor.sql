@@ -174,7 +174,6 @@ CREATE TABLE live_messages (
     digest     TEXT,
     PRIMARY KEY (kind, key)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX live_messages_by_message ON live_messages (message_id) WHERE message_id IS NOT NULL;
 
 -- Files the bot posted: when a person has themselves erased, these are made anew.
 CREATE TABLE posted_exports (

@@ -34,7 +34,6 @@ STATE_NAMES = {
     State.WITHDRAWN: N_("Withdrawn"),
 }
 
-WAITING = (State.PENDING, State.OPEN)
 UNFINISHED = (State.PENDING, State.OPEN, State.CURRENT)
 
 

@@ -215,14 +215,6 @@ def some_live_messages(connection: Reader, wanted: Iterable[tuple[str, int]]) ->
     return [one for one in found if one is not None]
 
 
-def live_message_at(connection: Reader, message_id: int) -> LiveMessage | None:
-    """Return the live message that `message_id` shows."""
-    row = connection.execute(
-        "SELECT * FROM live_messages WHERE message_id = ?", (message_id,)
-    ).fetchone()
-    return _live_of(row) if row else None
-
-
 def put_live_message(tx: Transaction, kind: str, key: int, guild_id: int, channel_id: int) -> None:
     """Make a live message, or move it to another channel (to be posted afresh there)."""
     tx.execute(

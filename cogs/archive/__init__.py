@@ -1,5 +1,5 @@
 """`/find`, `/export`, `/stats`, `/me`: what was asked, and what is kept of whom."""
 
-from cogs.archive.cog import ArchiveCog, archive_menus
+from cogs.archive.cog import ArchiveCog
 
-__all__ = ["ArchiveCog", "archive_menus"]
+__all__ = ["ArchiveCog"]

@@ -107,8 +107,3 @@ class ArchiveCog(commands.Cog):
         _ = words_for(interaction)
         card = EraseCard(_, self._remaking, words_too=what == "words")
         await tell(interaction, view=card)
-
-
-def archive_menus() -> list[app_commands.ContextMenu]:
-    """Return the menus of this cog: none."""
-    return []
