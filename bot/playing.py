@@ -123,7 +123,7 @@ async def _until_over(
     ended = {waits[task] for task in done}
     if "stop" in ended:
         return 0
-    text = f"The {ended.pop()} ended by itself; what it said stands above. Run it again to go on."
+    text = f"The {ended.pop()} ended by itself; see above. Run this again to start afresh."
     print(text, file=sys.stderr)  # noqa: T201
     return 1
 
