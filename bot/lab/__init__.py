@@ -1,0 +1,1 @@
+"""Containers on the lab hosts of a community: catalogue, instances, leases, limits."""

@@ -1,0 +1,1 @@
+"""The libraries of engines and hypervisors, each behind one edge."""

@@ -1,0 +1,235 @@
+"""What a lab is made of. Guests (virtual machines) will share all of it with containers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from bot.errors import N_
+
+
+class State(StrEnum):
+    """Where an instance stands.
+
+    `queued → launching → running ⇄ stopped | frozen → removing → removed`; a launch that
+    fails goes to `failed`, an instance that vanished from its host to `lost`.
+    """
+
+    QUEUED = "queued"
+    LAUNCHING = "launching"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FROZEN = "frozen"
+    REMOVING = "removing"
+    REMOVED = "removed"
+    FAILED = "failed"
+    LOST = "lost"
+
+
+STATE_NAMES = {
+    State.QUEUED: N_("waiting"),
+    State.LAUNCHING: N_("starting"),
+    State.RUNNING: N_("running"),
+    State.STOPPED: N_("stopped"),
+    State.FROZEN: N_("frozen"),
+    State.REMOVING: N_("being removed"),
+    State.REMOVED: N_("removed"),
+    State.FAILED: N_("failed"),
+    State.LOST: N_("lost"),
+}
+
+# An instance counts against limits, and holds its name and ports, in these.
+ALIVE = (
+    State.QUEUED,
+    State.LAUNCHING,
+    State.RUNNING,
+    State.STOPPED,
+    State.FROZEN,
+    State.REMOVING,
+)
+# It exists on its host in these (in LAUNCHING perhaps).
+ON_HOST = (State.LAUNCHING, State.RUNNING, State.STOPPED, State.FROZEN, State.REMOVING)
+
+
+class Stage(StrEnum):
+    """How far a launch is, as the person sees it pass."""
+
+    QUEUED = "queued"
+    PULLING = "pulling"
+    CREATING = "creating"
+    STARTED = "started"
+    ANSWERING = "answering"
+
+
+class Kind(StrEnum):
+    """What an instance is."""
+
+    CONTAINER = "container"
+    GUEST = "guest"
+
+
+class LabRole(StrEnum):
+    """Whose limits hold for a person. A speaker's and a moderator's instances are public."""
+
+    ATTENDEE = "attendee"
+    SPEAKER = "speaker"
+    MODERATOR = "moderator"
+
+    @property
+    def is_lead(self) -> bool:
+        """Whether these run the talk: they come first, and weigh more on the host."""
+        return self is not LabRole.ATTENDEE
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published port. `host` is 0 while it is only wished for."""
+
+    container: int
+    host: int = 0
+    protocol: str = "tcp"
+
+    def __str__(self) -> str:
+        end = "" if self.protocol == "tcp" else f"/{self.protocol}"
+        return f"{self.host or '*'}:{self.container}{end}"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What one instance may use. `cpus` in CPUs, sizes in bytes, `processes` a count."""
+
+    cpus: float
+    memory_bytes: int
+    disk_bytes: int
+    processes: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class RoleLimits:
+    """What a role may have: `each` per instance, the totals over a person's instances.
+
+    `lifetime` None: until the session's end. `outward`: may instances reach the internet.
+    `plain_images`: may they run, pull and remove images that are no template.
+    """
+
+    instances: int
+    each: Resources
+    cpus: float
+    memory_bytes: int
+    disk_bytes: int
+    lifetime: timedelta | None
+    extension: timedelta
+    extensions: int
+    outward: bool
+    plain_images: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """An entry of the operator's catalogue. None: the role's own limit holds."""
+
+    name: str
+    image: str
+    description: str = ""
+    ports: tuple[Port, ...] = ()
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    runtime: str | None = None
+    # Added to, or taken from, the named default list of capabilities.
+    capabilities_add: tuple[str, ...] = ()
+    capabilities_drop: tuple[str, ...] = ()
+    # Folders that must be writable where the root file system is read-only.
+    writable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class HostSettings:
+    """One lab machine as the operator describes it.
+
+    `bind_address`: where ports are published, loopback until one is configured.
+    `public_name`: what people are shown in addresses, e.g. lab.example.org.
+    `port_first`/`port_last`: the range ports come from. `subnet` (an IPv4 network in CIDR
+    form) holds a small network for each owner. `mirror`: a registry asked first for images
+    of the public hub.
+    """
+
+    name: str
+    docker: str
+    tls_folder: str | None = None
+    bind_address: str = "127.0.0.1"
+    public_name: str = "127.0.0.1"
+    port_first: int = 30000
+    port_last: int = 30999
+    subnet: str = "10.213.0.0/16"
+    mirror: str | None = None
+    reserve_memory_share: float = 0.20
+    reserve_disk_share: float = 0.15
+    reserve_cpus: float = 1.0
+    cpu_overcommit: float = 8.0
+    launches_at_once: int = 5
+    image_cache_bytes: int = 20 * 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """A container (later: or a guest) that somebody started, and its lease.
+
+    `engine_id` is the host's own id, None before it exists there. `deadline` None: until the
+    session's end. `reason` says why it ended, one of `END_REASONS`, or what failed.
+    """
+
+    id: int
+    guild_id: int
+    session_id: int
+    channel_id: int
+    owner_id: int | None
+    role: LabRole
+    kind: Kind
+    host: str
+    name: str
+    template: str | None
+    image: str
+    digest: str | None
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    ports: tuple[Port, ...]
+    resources: Resources
+    outward: bool
+    public: bool
+    state: State
+    stage: Stage
+    engine_id: str | None
+    process_id: int | None
+    requested_at: datetime
+    started_at: datetime | None
+    ready_at: datetime | None
+    deadline: datetime | None
+    extensions: int
+    warned_at: datetime | None
+    frozen_by: str | None
+    ended_at: datetime | None
+    reason: str | None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it counts: it waits, starts, or is there."""
+        return self.state in ALIVE
+
+
+# Why an instance ended; the sentence for its owner.
+END_REASONS = {
+    "removed": N_("removed by {who}"),
+    "expired": N_("its time ran out"),
+    "session_ended": N_("the session is over"),
+    "cleared": N_("the lab was cleared"),
+    "killed": N_("stopped by staff"),
+    "cancelled": N_("cancelled"),
+    "restarted": N_("I was restarted while it started"),
+    "vanished": N_("it was gone from its host"),
+    "host_down": N_("its host did not answer"),
+    "guild_gone": N_("the server removed me"),
+    "channel_gone": N_("the channel was deleted"),
+}
