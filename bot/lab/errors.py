@@ -317,3 +317,48 @@ class BadShellWords(BadInput):
     """A quote that doesn't close."""
 
     message = N_("That can't be read as a command: a quotation mark isn't closed.")
+
+
+# --- what people type, where "not readable" would not help them ---
+
+
+class SizeOutOfRange(BadSize):
+    """Readable, but nothing could run in it, or nothing is that large."""
+
+    message = N_("“{text}” is out of range: between {least} and {most}, please.")
+
+
+class DurationOutOfRange(BadDuration):
+    """Readable, but too short or too long."""
+
+    message = N_("“{text}” is out of range: between {least} and {most}, please.")
+
+
+class BadCpus(BadInput):
+    """Not a number of CPUs."""
+
+    message = N_("“{text}” is no number of CPUs. Write it like 0.5 or 2.")
+
+
+class TooManyPorts(BadPorts):
+    """More than a card can show."""
+
+    message = N_("At most {most} ports, please.")
+
+
+class PortTwice(BadPorts):
+    """One port of the container, asked for under two ports of the host."""
+
+    message = N_("Port {port} of the container is named twice.")
+
+
+class EnvironmentTooLarge(BadEnvironment):
+    """Too many variables, or too long ones."""
+
+    message = N_("The environment takes at most {most} variables of {length} characters each.")
+
+
+class CommandTooLong(BadShellWords):
+    """Longer than anybody types."""
+
+    message = N_("The command is too long: at most {most} characters, please.")
