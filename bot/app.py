@@ -20,6 +20,8 @@ from bot.database import Database, utc_now
 from bot.drawing import DrawingWorker
 from bot.errors import N_, OperatorError
 from bot.guilds import GuildService
+from bot.lab import Catalogue, HostSettings, Lab, open_lab
+from bot.lab.drivers import ContainerDriver, connect
 from bot.process import Locks, show_alive
 from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import QUIET, RETURNED, SessionService
@@ -44,6 +46,9 @@ _TICK_SECONDS = 20
 _FLUSH_SECONDS = 5
 _DAY_SECONDS = 86_400
 _CLOSE_SECONDS = 8
+_LEASES_SECONDS = 10
+_RECONCILE_SECONDS = 15
+_PROVE_SECONDS = 900
 
 
 class TokenMissing(OperatorError):
@@ -75,15 +80,36 @@ class App:
 
 
 @contextlib.asynccontextmanager
-async def build(settings: Settings) -> AsyncGenerator[App]:
-    """Open the database and put the rooms together; nothing runs yet."""
+async def build(
+    settings: Settings, *, connect: Callable[[HostSettings], ContainerDriver] = connect
+) -> AsyncGenerator[App]:
+    """Open the database and put the rooms together; nothing runs yet.
+
+    `connect` makes the driver of a lab host.
+
+    Raises:
+        DatabaseUnusable, BadLabFile: the database or lab.toml needs a look first.
+    """
+    catalogue = await asyncio.to_thread(_catalogue, settings)
     database = await Database.open(settings.database_path)
     drawing = DrawingWorker()
-    try:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        stack.push_async_callback(drawing.close)
         client = StudyBot(database)
         timeline = Timeline(database)
         guilds = GuildService(timeline, settings)
         sessions = SessionService(timeline, guilds)
+        lab = await stack.enter_async_context(
+            open_lab(
+                timeline,
+                guilds,
+                sessions,
+                catalogue,
+                connect,
+                in_playground=settings.in_playground,
+            )
+        )
         services = Services(
             settings=settings,
             timeline=timeline,
@@ -97,6 +123,7 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
             votes=Votes(timeline),
             answers=Answers(timeline, sessions),
             archive=Archive(timeline, guilds, settings),
+            lab=lab,
             drawing=drawing,
             live=LiveMessages(timeline, timeline.clock, client.get_partial_messageable),
             clock=timeline.clock,
@@ -123,9 +150,11 @@ async def build(settings: Settings) -> AsyncGenerator[App]:
         await guilds.load()
         await sessions.load()
         yield App(settings, database, client, services, drawing, catch_up)
-    finally:
-        await drawing.close()
-        await database.close()
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    path = settings.study_bot_lab
+    return Catalogue.load(path) if path.exists() else Catalogue.none(path)
 
 
 def _wire(services: Services) -> None:
@@ -143,6 +172,7 @@ def _wire(services: Services) -> None:
     wind_up = WindUp(services)
     services.live.add_kind(wind_up.kind())
     services.dispatcher.add_consumer(wind_up.consumer())
+    services.dispatcher.add_consumer(services.lab.keeper.consumer())
 
 
 def _parents(client: StudyBot) -> Callable[[int | None, int], int | None]:
@@ -203,6 +233,7 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
             supervisor.every("mutes", _TICK_SECONDS, services.guilds.lift_expired_mutes)
             supervisor.every("marks", _FLUSH_SECONDS, services.sessions.flush)
             supervisor.every("search index", _TICK_SECONDS, services.archive.catch_up)
+            _keep_lab(supervisor, services.lab)
             supervisor.every("forget", _DAY_SECONDS, lambda: _forget(services))
             supervisor.start("alive", lambda: show_alive(app.settings.study_bot_data / "alive"))
             log.info("ready", user=str(app.client.user), guilds=len(app.client.guilds))
@@ -222,6 +253,17 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
             await connection
         await services.sessions.flush()
         log.info("stopped")
+
+
+def _keep_lab(supervisor: Supervisor, lab: Lab) -> None:
+    """Run what the lab does by itself; nothing where there is no lab."""
+    if not len(lab.hosts):
+        return
+    supervisor.start("lab hosts", lab.hosts.run)
+    supervisor.start("lab queue", lab.launcher.run)
+    supervisor.every("lab leases", _LEASES_SECONDS, lab.keeper.tick)
+    supervisor.every("lab hosts in step", _RECONCILE_SECONDS, lab.keeper.reconcile_all)
+    supervisor.every("lab proofs", _PROVE_SECONDS, lambda: lab.proving.prove_all(lab.hosts))
 
 
 async def _connect(client: StudyBot, token: str) -> None:

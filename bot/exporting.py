@@ -77,7 +77,7 @@ async def session(
         if not wanted:
             raise NoSuchSession
         archive = Archive(timeline, guilds, settings)
-        return (await archive.export(wanted[0], Format(format_), jokes=jokes)).data
+        return (await archive.export(wanted[0], Format(format_), jokes=jokes, everything=True)).data
     finally:
         await opened.close()
 

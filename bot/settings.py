@@ -42,6 +42,13 @@ class Settings(BaseSettings):
     study_bot_data: Path = Field(
         default=Path("data"), description=N_("Folder of the database and everything else kept.")
     )
+    study_bot_lab: Path = Field(
+        default=Path("lab.toml"),
+        description=N_(
+            "The lab's file: hosts, templates, limits, and which servers may use them; without it"
+            " there is no lab. See lab.example.toml."
+        ),
+    )
     study_bot_log_format: Literal["text", "json"] = Field(
         default="text", description=N_("How log lines are written.")
     )
@@ -153,6 +160,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """Where the SQLite file is."""
         return self.study_bot_data / "study-bot.sqlite3"
+
+    @property
+    def in_playground(self) -> bool:
+        """Whether the bot speaks to the local stand-in for Discord."""
+        return self.study_bot_api_base is not None
 
     @property
     def question_pace(self) -> timedelta:

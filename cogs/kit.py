@@ -15,6 +15,7 @@ from bot.archive import Archive
 from bot.drawing import DrawingWorker
 from bot.errors import N_, NotAllowed, StudyBotError
 from bot.guilds import GuildService, Person
+from bot.lab import Lab
 from bot.localization import Words, locale_of, words
 from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import Session, SessionService
@@ -47,6 +48,7 @@ class Services:
     votes: Votes
     answers: Answers
     archive: Archive
+    lab: Lab
     drawing: DrawingWorker
     live: "LiveMessages"
     clock: Callable[[], datetime]
@@ -81,6 +83,7 @@ def person_of(user: discord.Member | discord.User | discord.abc.User) -> Person:
         role_ids=frozenset(role.id for role in user.roles),
         manages_messages=permissions.manage_messages or permissions.administrator,
         manages_guild=permissions.manage_guild or permissions.administrator,
+        joined_at=user.joined_at,
     )
 
 

@@ -38,6 +38,18 @@ class QuestionRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class LabRecord:
+    """One thing that happened in the lab: who did what with which instance, and its outcome."""
+
+    at: datetime
+    what: str
+    by_name: str | None
+    instance: str | None
+    image: str | None
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """One session, its questions in the order they were asked."""
 
@@ -48,6 +60,7 @@ class SessionRecord:
     ended_at: datetime | None
     time_zone: str
     questions: tuple[QuestionRecord, ...]
+    lab: tuple[LabRecord, ...] = ()
 
     def seen(self, *, include_jokes: bool) -> tuple[QuestionRecord, ...]:
         """Return the questions that everybody may see; what was merged goes with its target."""

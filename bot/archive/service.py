@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from bot.archive import store
+from bot.archive.lab import instances_of, lab_records
 from bot.archive.markdown import render_markdown
 from bot.archive.record import AnswerRecord, QuestionRecord, SessionRecord
 from bot.archive.store import PostedExport
@@ -16,6 +17,8 @@ from bot.archive.tables import render_csv, render_json
 from bot.database import Transaction
 from bot.errors import N_, BadInput
 from bot.guilds import GuildService, forget_person, forget_unused_names, names
+from bot.lab import forget_owners_before
+from bot.lab import forget_person as forget_lab_person
 from bot.localization import words
 from bot.questions import Question, answers_of, attachments, events, of_author, of_session
 from bot.search import excerpt, index_text, match_query, matches
@@ -80,11 +83,15 @@ class Archive:
         self._guilds = guilds
         self._settings = settings
 
-    async def record(self, session: Session, *, show_names: bool | None = None) -> SessionRecord:
-        """Return everything an export knows of a session."""
+    async def record(
+        self, session: Session, *, show_names: bool | None = None, everything: bool = False
+    ) -> SessionRecord:
+        """Return everything an export knows of a session; `everything`: private parts too."""
         guild = self._guilds.get(session.guild_id)
         named = guild.rules.show_names if show_names is None else show_names
-        return await self._database.read(_record, session, str(guild.time_zone), show_names=named)
+        return await self._database.read(
+            _record, session, str(guild.time_zone), show_names=named, everything=everything
+        )
 
     async def export(
         self,
@@ -93,10 +100,14 @@ class Archive:
         *,
         locale: str | None = None,
         jokes: bool = False,
+        everything: bool = False,
     ) -> Export:
-        """Write a session as a file, in the guild's language and with its choice about names."""
+        """Write a session as a file, in the guild's language and with its choice about names.
+
+        `everything`: with what attendees did in the lab, which nobody but the operator sees.
+        """
         guild = self._guilds.get(session.guild_id)
-        record = await self.record(session)
+        record = await self.record(session, everything=everything)
         shown = guild.rules.show_names
         _ = words(locale or guild.locale)
         # Thousands of questions take a while to write: not on the event loop.
@@ -215,6 +226,7 @@ class Archive:
                 ],
                 "answers": [{"text": row[0], "supplement": bool(row[1])} for row in rows],
                 "votes": [row[0] for row in votes],
+                "lab": instances_of(connection, guild_id, user_id),
                 "sessions_run": store.sessions_run_by(connection, guild_id, user_id),
             }
 
@@ -238,6 +250,7 @@ class Archive:
                 store.put_index(tx, [(key, index_text(text)) for key, text in entries.items()])
                 store.scour_index(tx)
             store.erase_ids(tx, guild_id, user_id)
+            forget_lab_person(tx, guild_id, user_id)
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)
             data = {"question_ids": asked, "answer_ids": answered, "sessions": sessions}
@@ -257,6 +270,7 @@ class Archive:
             store.forget_askers_before(tx, askers)
             store.forget_reveals_before(tx, audit)
             forget_actors_before(tx, audit)
+            forget_owners_before(tx, audit)
             forget_unused_names(tx)
 
         await self._database.write(work)
@@ -271,7 +285,12 @@ def _written(record: SessionRecord, format_: Format, _: Any, jokes: bool, shown:
 
 
 def _record(
-    connection: store.Reader, session: Session, time_zone: str, *, show_names: bool
+    connection: store.Reader,
+    session: Session,
+    time_zone: str,
+    *,
+    show_names: bool,
+    everything: bool,
 ) -> SessionRecord:
     questions = of_session(connection, session.id)
     ids = [question.id for question in questions]
@@ -322,4 +341,5 @@ def _record(
         ended_at=session.ended_at,
         time_zone=time_zone,
         questions=tuple(question_record(question) for question in questions if question.body),
+        lab=lab_records(connection, session, show_names=show_names, everything=everything),
     )

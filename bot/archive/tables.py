@@ -90,6 +90,17 @@ def render_json(
             _question(question, zone, show_names=show_names)
             for question in record.seen(include_jokes=include_jokes)
         ],
+        "lab": [
+            {
+                "at": _iso(entry.at, zone),
+                "what": entry.what,
+                "by": entry.by_name if show_names else None,
+                "instance": entry.instance,
+                "image": entry.image,
+                "outcome": entry.outcome,
+            }
+            for entry in record.lab
+        ],
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     return text.encode("utf-8", "replace")

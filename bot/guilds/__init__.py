@@ -8,7 +8,7 @@ from bot.guilds.service import (
     NotModerator,
     SetupChange,
 )
-from bot.guilds.store import forget_person, forget_unused_names, mute, names, saw_person
+from bot.guilds.store import forget_person, forget_unused_names, mute, muted, names, saw_person
 
 __all__ = [
     "CHOICES",
@@ -26,6 +26,7 @@ __all__ = [
     "forget_person",
     "forget_unused_names",
     "mute",
+    "muted",
     "names",
     "saw_person",
 ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
@@ -35,6 +35,7 @@ class Person:
     role_ids: frozenset[int] = frozenset()
     manages_messages: bool = False
     manages_guild: bool = False
+    joined_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

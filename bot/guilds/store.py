@@ -78,6 +78,17 @@ def mute(tx: Transaction, guild_id: int, user_id: int, until: datetime | None) -
     )
 
 
+def muted(connection: Reader, guild_id: int, user_ids: Collection[int]) -> set[int]:
+    """Return who of some people is timed out, kicked or banned."""
+    marks = ",".join("?" * len(user_ids))
+    rows = connection.execute(
+        f"SELECT user_id FROM people WHERE guild_id = ? AND muted_until IS NOT NULL"  # noqa: S608
+        f" AND user_id IN ({marks})",
+        (guild_id, *user_ids),
+    )
+    return {row[0] for row in rows}
+
+
 def lift_expired_mutes(tx: Transaction, now: datetime) -> list[int]:
     """Drop mutes that have run out; return the guilds they were in."""
     rows = tx.execute(
@@ -107,6 +118,8 @@ def forget_unused_names(tx: Transaction) -> None:
         "  AND a.author_id = people.user_id)"
         " AND NOT EXISTS (SELECT 1 FROM sessions s WHERE s.guild_id = people.guild_id"
         "  AND (s.speaker_id = people.user_id OR s.started_by = people.user_id))"
+        " AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.guild_id = people.guild_id"
+        "  AND i.owner_id = people.user_id)"
     )
     tx.execute(f"DELETE FROM people WHERE muted_until IS NULL AND {unused}")  # noqa: S608
     tx.execute(f"UPDATE people SET name = '' WHERE name <> '' AND {unused}")  # noqa: S608

@@ -1,1 +1,93 @@
-"""Containers on the lab hosts of a community: catalogue, instances, leases, limits."""
+"""Containers on a community's lab hosts: catalogue, instances, leases, limits."""
+
+from bot.lab import errors, events
+from bot.lab.catalogue import Catalogue
+from bot.lab.drivers import (
+    ExecResult,
+    FoundImage,
+    Image,
+    Layer,
+    LayerState,
+    Process,
+    PullProgress,
+)
+from bot.lab.figures import Figures
+from bot.lab.images import Images
+from bot.lab.inputs import (
+    parse_command,
+    parse_cpus,
+    parse_duration,
+    parse_environment,
+    parse_ports,
+    parse_size,
+)
+from bot.lab.instances import Instances
+from bot.lab.lab import Lab, open_lab
+from bot.lab.launching import Launcher, LaunchRequest
+from bot.lab.model import (
+    ALIVE,
+    STATE_NAMES,
+    HostSettings,
+    Instance,
+    Kind,
+    LabRole,
+    Port,
+    Resources,
+    Stage,
+    State,
+    Template,
+)
+from bot.lab.progress import Progress
+from bot.lab.reasons import KILLED, REMOVED, explain
+from bot.lab.secrets import masked
+from bot.lab.sizes import spoken_cpus, spoken_seconds, spoken_size
+from bot.lab.store import forget_owners_before, forget_person, of_person, of_session
+
+__all__ = [
+    "ALIVE",
+    "KILLED",
+    "REMOVED",
+    "STATE_NAMES",
+    "Catalogue",
+    "ExecResult",
+    "Figures",
+    "FoundImage",
+    "HostSettings",
+    "Image",
+    "Images",
+    "Instance",
+    "Instances",
+    "Kind",
+    "Lab",
+    "LabRole",
+    "LaunchRequest",
+    "Launcher",
+    "Layer",
+    "LayerState",
+    "Port",
+    "Process",
+    "Progress",
+    "PullProgress",
+    "Resources",
+    "Stage",
+    "State",
+    "Template",
+    "errors",
+    "events",
+    "explain",
+    "forget_owners_before",
+    "forget_person",
+    "masked",
+    "of_person",
+    "of_session",
+    "open_lab",
+    "parse_command",
+    "parse_cpus",
+    "parse_duration",
+    "parse_environment",
+    "parse_ports",
+    "parse_size",
+    "spoken_cpus",
+    "spoken_seconds",
+    "spoken_size",
+]

@@ -362,3 +362,9 @@ class CommandTooLong(BadShellWords):
     """Longer than anybody types."""
 
     message = N_("The command is too long: at most {most} characters, please.")
+
+
+class ImageNotOurs(NotAllowed):
+    """On the host before, or by somebody else."""
+
+    message = N_("“{image}” was not pulled by me, so I leave it alone.")

@@ -168,17 +168,51 @@ class HostSettings:
     reserve_memory_share: float = 0.20
     reserve_disk_share: float = 0.15
     reserve_cpus: float = 1.0
+    # Of what is left, attendees together get no more than the rest: the demo always has room.
+    reserve_lead_share: float = 0.25
     cpu_overcommit: float = 8.0
     launches_at_once: int = 5
     image_cache_bytes: int = 20 * 1024**3
+
+    @property
+    def answering_address(self) -> str:
+        """Where the bot itself finds published ports: on this machine, or at the host's name."""
+        if self.docker.startswith("unix:"):
+            anywhere = self.bind_address in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+            return "127.0.0.1" if anywhere else self.bind_address
+        return self.public_name
+
+
+@dataclass(frozen=True, slots=True)
+class NewInstance:
+    """What an instance is asked for with, after all rules were looked at."""
+
+    guild_id: int
+    session_id: int
+    channel_id: int
+    owner_id: int
+    role: LabRole
+    kind: Kind
+    name: str
+    template: str | None
+    image: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    ports: tuple[Port, ...]
+    resources: Resources
+    outward: bool
+    public: bool
+    lifetime: timedelta | None
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
     """A container (later: or a guest) that somebody started, and its lease.
 
-    `engine_id` is the host's own id, None before it exists there. `deadline` None: until the
-    session's end. `reason` says why it ended, one of `END_REASONS`, or what failed.
+    `host` is empty while it waits for one. `lifetime` None and `deadline` None: until the
+    session's end. `engine_id` is the host's own id, None before it exists there. `reason`
+    says why it ended: see `bot.lab.reasons`. `exit_code` and `out_of_memory` are of the last
+    time its command came to an end by itself.
     """
 
     id: int
@@ -199,6 +233,7 @@ class Instance:
     resources: Resources
     outward: bool
     public: bool
+    lifetime: timedelta | None
     state: State
     stage: Stage
     engine_id: str | None
@@ -210,6 +245,8 @@ class Instance:
     extensions: int
     warned_at: datetime | None
     frozen_by: str | None
+    exit_code: int | None
+    out_of_memory: bool
     ended_at: datetime | None
     reason: str | None
 
@@ -217,19 +254,3 @@ class Instance:
     def is_alive(self) -> bool:
         """Whether it counts: it waits, starts, or is there."""
         return self.state in ALIVE
-
-
-# Why an instance ended; the sentence for its owner.
-END_REASONS = {
-    "removed": N_("removed by {who}"),
-    "expired": N_("its time ran out"),
-    "session_ended": N_("the session is over"),
-    "cleared": N_("the lab was cleared"),
-    "killed": N_("stopped by staff"),
-    "cancelled": N_("cancelled"),
-    "restarted": N_("I was restarted while it started"),
-    "vanished": N_("it was gone from its host"),
-    "host_down": N_("its host did not answer"),
-    "guild_gone": N_("the server removed me"),
-    "channel_gone": N_("the channel was deleted"),
-}

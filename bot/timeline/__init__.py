@@ -15,6 +15,7 @@ from bot.timeline.store import (
     move_cursor,
     put_live_message,
 )
+from bot.timeline.store import of_session as events_of_session
 
 __all__ = [
     "Clock",
@@ -30,6 +31,7 @@ __all__ = [
     "cursor",
     "drop_old_deliveries",
     "event_of",
+    "events_of_session",
     "forget_actor",
     "forget_actors_before",
     "latest_to_undo",

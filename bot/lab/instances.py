@@ -1,0 +1,416 @@
+"""What people do with instances that are there."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import timedelta
+
+from bot.database import Transaction
+from bot.errors import NotAllowed, StudyBotError
+from bot.guilds import Person
+from bot.lab import events, store
+from bot.lab.access import Access
+from bot.lab.catalogue import Catalogue
+from bot.lab.drivers import Counters, ExecResult, Process
+from bot.lab.errors import (
+    ContainerGone,
+    Frozen,
+    LabError,
+    NoDeadline,
+    NoMoreExtensions,
+    NoSuchInstance,
+    NotRunning,
+    NotYours,
+)
+from bot.lab.figures import Figures, figures
+from bot.lab.hosts import WORK_SECONDS, Host, Hosts
+from bot.lab.model import ALIVE, Instance, State
+from bot.sessions import Session, get_session
+from bot.timeline import Timeline
+
+_EXEC_SECONDS = 20.0
+_EXEC_BYTES = 256 * 1024
+_LOG_BYTES = 1024 * 1024
+_READINGS_KEPT = 1000
+_PAIR_SECONDS = 0.5
+_FRESH_SECONDS = 60.0
+_LISTED = 15
+
+
+class Instances:
+    """Looking at instances and acting on them; owner and staff only."""
+
+    def __init__(
+        self, timeline: Timeline, access: Access, catalogue: Catalogue, hosts: Hosts
+    ) -> None:
+        self._timeline = timeline
+        self._database = timeline.database
+        self._access = access
+        self._catalogue = catalogue
+        self._hosts = hosts
+        self._readings: OrderedDict[int, Counters] = OrderedDict()
+        self.freed: Callable[[], None] = lambda: None
+
+    # --- finding ---
+
+    async def get(self, instance_id: int, guild_id: int, by: Person) -> Instance:
+        """Return an instance of this guild that `by` may act on.
+
+        Raises:
+            NoSuchInstance: there is none that they may know of. NotYours: a public one of
+            somebody else's.
+        """
+        found = await self._database.read(store.get, instance_id)
+        if found is None or found.guild_id != guild_id:
+            raise NoSuchInstance(name=f"#{instance_id}")
+        return await self._allowed(found, by)
+
+    async def named(self, guild_id: int, name: str, by: Person) -> Instance:
+        """Return an instance that hasn't ended by its name, if `by` may act on it.
+
+        Raises:
+            LabOff, NoLab, NoSuchInstance, NotYours.
+        """
+        self._access.require_lab(guild_id)
+        found = await self._database.read(store.named, guild_id, name.strip().casefold())
+        if found is None:
+            raise NoSuchInstance(name=name)
+        return await self._allowed(found, by)
+
+    async def peek(self, instance_id: int, guild_id: int) -> Instance | None:
+        """Return an instance for drawing it, whoever looks; None when it isn't this guild's."""
+        found = await self._database.read(store.get, instance_id)
+        return found if found is not None and found.guild_id == guild_id else None
+
+    async def mine(self, guild_id: int, user_id: int) -> list[Instance]:
+        """Return a person's instances in a guild, newest first, some ended ones too."""
+        return await self._database.read(store.of_person, guild_id, user_id, _LISTED)
+
+    async def visible(self, guild_id: int, by: Person) -> list[Instance]:
+        """Return the instances that haven't ended which `by` may know of: public, own, or all.
+
+        Raises:
+            LabOff, NoLab.
+        """
+        self._access.require_lab(guild_id)
+        found = await self._database.read(_with_sessions, guild_id)
+        return [
+            instance
+            for instance, session in found
+            if instance.public
+            or instance.owner_id == by.id
+            or self._access.is_staff(by, instance, session)
+        ]
+
+    async def roster(self, session: Session) -> tuple[int, int]:
+        """Return how many of a session's instances are up, and how many wait or start."""
+        return await self._database.read(store.counts, session.id)
+
+    async def of_session(self, session_id: int) -> list[Instance]:
+        """Return all instances of a session, ended ones too, in order."""
+        return await self._database.read(store.of_session, session_id)
+
+    # --- reading ---
+
+    async def figures(self, instance: Instance, *, exact: bool = False) -> Figures:
+        """Read what it uses. `exact`: two readings half a second apart, and its disk's size.
+
+        Otherwise the CPU's share is over the time since the last reading, where that isn't
+        long ago.
+
+        Raises:
+            NotRunning, ContainerGone, HostUnreachable.
+        """
+        host, engine_id = self._place(instance)
+        before = self._readings.get(instance.id)
+        if exact or before is None:
+            before = await host.call(host.driver.counters, engine_id)
+            await asyncio.sleep(_PAIR_SECONDS)
+        now = await host.call(host.driver.counters, engine_id, with_size=exact)
+        if now.at - before.at > _FRESH_SECONDS:
+            return await self.figures(instance, exact=True)
+        self._readings[instance.id] = now
+        while len(self._readings) > _READINGS_KEPT:
+            self._readings.popitem(last=False)
+        return figures(before, now)
+
+    async def logs(
+        self, instance: Instance, by: Person, *, lines: int, since: timedelta | None = None
+    ) -> bytes:
+        """Return the last lines it printed.
+
+        Raises:
+            ContainerGone, HostUnreachable.
+        """
+        host, engine_id = self._place(instance)
+        start = self._timeline.clock() - since if since is not None else None
+        printed = await host.call(
+            host.driver.logs, engine_id, lines=lines, since=start, most_bytes=_LOG_BYTES
+        )
+        await self._note(events.LOGS_READ, instance, by)
+        return printed
+
+    async def processes(self, instance: Instance) -> list[Process]:
+        """List its processes with their ids on the host.
+
+        Raises:
+            NotRunning, ContainerGone, HostUnreachable.
+        """
+        host, engine_id = self._place(instance)
+        _require_running(instance)
+        return await host.call(host.driver.processes, engine_id)
+
+    async def execute(self, instance: Instance, by: Person, command: tuple[str, ...]) -> ExecResult:
+        """Run a command inside, for twenty seconds at most.
+
+        Raises:
+            NotRunning, Frozen, BadCommand, ContainerGone, HostUnreachable.
+        """
+        host, engine_id = self._place(instance)
+        _require_running(instance)
+        result = await host.work(
+            _EXEC_SECONDS + WORK_SECONDS,
+            host.driver.execute,
+            engine_id,
+            command,
+            seconds=_EXEC_SECONDS,
+            most_bytes=_EXEC_BYTES,
+        )
+        await self._note(events.EXECUTED, instance, by, exit_code=result.exit_code)
+        return result
+
+    # --- acting ---
+
+    async def start(self, instance: Instance, by: Person) -> Instance:
+        """Start a stopped one again.
+
+        Raises:
+            Frozen, PortTaken, ContainerGone, HostUnreachable.
+        """
+        _require_thawed(instance)
+        if instance.state is State.RUNNING:
+            return instance
+        host, engine_id = self._place(instance)
+        await host.work(WORK_SECONDS, host.driver.start, engine_id)
+        return await self._change(instance, events.RESUMED, by, state=State.RUNNING)
+
+    async def stop(self, instance: Instance, by: Person) -> Instance:
+        """Stop it: politely, then by force. It stays, and its lease runs on.
+
+        Raises:
+            Frozen, ContainerGone, HostUnreachable.
+        """
+        _require_thawed(instance)
+        if instance.state is State.STOPPED:
+            return instance
+        host, engine_id = self._place(instance)
+        # Before it happens: whoever looks meanwhile must not take it for a crash.
+        stopped = await self._change(
+            instance, events.STOPPED, by, state=State.STOPPED, process_id=None
+        )
+        try:
+            await host.work(
+                WORK_SECONDS, host.driver.stop, engine_id, self._catalogue.stop_grace_seconds
+            )
+        except LabError:
+            await self._change(instance, events.RESUMED, None, state=State.RUNNING)
+            raise
+        return stopped
+
+    async def restart(self, instance: Instance, by: Person) -> Instance:
+        """Stop and start it.
+
+        Raises:
+            Frozen, PortTaken, ContainerGone, HostUnreachable.
+        """
+        _require_thawed(instance)
+        host, engine_id = self._place(instance)
+        await host.work(
+            WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
+        )
+        self._readings.pop(instance.id, None)
+        return await self._change(instance, events.RESTARTED, by, state=State.RUNNING)
+
+    async def extend(self, instance: Instance, by: Person) -> Instance:
+        """Give it more time, as often as its owner's role may.
+
+        Raises:
+            NoDeadline, NoMoreExtensions.
+        """
+        limits = self._catalogue.limits[instance.role]
+        at = self._timeline.clock()
+
+        def work(tx: Transaction) -> Instance:
+            current = _current(tx, instance)
+            session = get_session(tx, current.session_id, current.guild_id)
+            if current.deadline is None or (session is not None and not session.is_open):
+                raise NoDeadline(name=current.name)
+            if current.extensions >= limits.extensions:
+                raise NoMoreExtensions(name=current.name, n=limits.extensions)
+            extended = store.update(
+                tx,
+                current.id,
+                deadline=max(current.deadline, at) + limits.extension,
+                extensions=current.extensions + 1,
+                warned_at=None,
+            )
+            self._timeline.append(tx, events.event(events.EXTENDED, extended, by.id), at)
+            return extended
+
+        return await self._database.write(work)
+
+    async def publish(self, instance: Instance, by: Person, *, public: bool) -> Instance:
+        """Show a private one to everybody, or not any more; for those who run the talk.
+
+        Raises:
+            NotAllowed.
+        """
+        session = await self._database.read(get_session, instance.session_id, instance.guild_id)
+        if not self._access.is_staff(by, instance, session):
+            raise NotAllowed
+        return await self._change(instance, events.PUBLISHED, by, public=public)
+
+    async def remove(self, instance: Instance, by: Person | None, reason: str) -> Instance:
+        """Remove it from its host with all it holds there.
+
+        Raises:
+            HostUnreachable: it is removed when the host is back.
+        """
+        at = self._timeline.clock()
+        by_id = by.id if by is not None else None
+
+        def mark(tx: Transaction) -> Instance | None:
+            current = store.get(tx, instance.id)
+            if current is None or not current.is_alive:
+                return None
+            if current.state is State.REMOVING:
+                return current
+            return store.update(tx, instance.id, state=State.REMOVING, reason=reason)
+
+        marked = await self._database.write(mark)
+        if marked is None:
+            return instance
+        if marked.host and marked.engine_id is not None:
+            host = self._hosts.get(marked.host)
+            await host.work(WORK_SECONDS, host.driver.remove, marked.engine_id)
+
+        def work(tx: Transaction) -> Instance:
+            current = store.get(tx, instance.id)
+            if current is None or not current.is_alive:
+                return current or instance
+            ended = store.end(tx, instance.id, State.REMOVED, at, reason)
+            data = {"reason": reason}
+            self._timeline.append(tx, events.event(events.REMOVED, ended, by_id, **data), at)
+            return ended
+
+        removed = await self._database.write(work)
+        self._readings.pop(instance.id, None)
+        self.freed()
+        return removed
+
+    async def freeze(self, instance: Instance, by: Person | None, why: str) -> Instance:
+        """Freeze its processes where they are; only staff let them go on.
+
+        Raises:
+            HostUnreachable.
+        """
+        if instance.state is not State.RUNNING:
+            return instance
+        host, engine_id = self._place(instance)
+        await host.work(WORK_SECONDS, host.driver.pause, engine_id)
+        return await self._change(instance, events.FROZEN, by, state=State.FROZEN, frozen_by=why)
+
+    async def thaw(self, instance: Instance, by: Person | None) -> Instance:
+        """Let its processes go on.
+
+        Raises:
+            HostUnreachable.
+        """
+        if instance.state is not State.FROZEN:
+            return instance
+        host, engine_id = self._place(instance)
+        await host.work(WORK_SECONDS, host.driver.unpause, engine_id)
+        return await self._change(instance, events.THAWED, by, state=State.RUNNING, frozen_by=None)
+
+    async def freeze_owner(self, guild_id: int, user_id: int) -> int:
+        """Freeze what somebody has who was timed out, kicked or banned; return how many."""
+        frozen = 0
+        for instance in await self._database.read(store.alive, guild_id=guild_id, owner_id=user_id):
+            try:
+                frozen += (await self.freeze(instance, None, "muted")).state is State.FROZEN
+            except StudyBotError:
+                continue  # Its host is away: looked at again when it is back.
+        return frozen
+
+    # --- inside ---
+
+    async def _allowed(self, instance: Instance, by: Person) -> Instance:
+        if instance.owner_id == by.id:
+            return instance
+        session = await self._database.read(get_session, instance.session_id, instance.guild_id)
+        if self._access.is_staff(by, instance, session):
+            return instance
+        if instance.public and instance.is_alive:
+            raise NotYours
+        raise NoSuchInstance(name=instance.name if instance.public else "…")
+
+    def _place(self, instance: Instance) -> tuple[Host, str]:
+        if instance.engine_id is None or instance.state not in ALIVE:
+            raise ContainerGone
+        return self._hosts.get(instance.host), instance.engine_id
+
+    async def _change(
+        self, instance: Instance, kind: str, by: Person | None, **values: object
+    ) -> Instance:
+        at = self._timeline.clock()
+        by_id = by.id if by is not None else None
+
+        def work(tx: Transaction) -> Instance:
+            _current(tx, instance)
+            changed = store.update(tx, instance.id, **values)
+            self._timeline.append(tx, events.event(kind, changed, by_id), at)
+            return changed
+
+        return await self._database.write(work)
+
+    async def _note(self, kind: str, instance: Instance, by: Person, **data: object) -> None:
+        def work(tx: Transaction) -> None:
+            self._timeline.append(tx, events.event(kind, instance, by.id, **data))
+
+        await self._database.write(work)
+
+
+def _current(tx: Transaction, instance: Instance) -> Instance:
+    """Read an instance again.
+
+    Raises:
+        ContainerGone: it ended since it was read.
+    """
+    current = store.get(tx, instance.id)
+    if current is None or not current.is_alive:
+        raise ContainerGone
+    return current
+
+
+def _require_thawed(instance: Instance) -> None:
+    if instance.state is State.FROZEN:
+        raise Frozen(name=instance.name)
+
+
+def _require_running(instance: Instance) -> None:
+    _require_thawed(instance)
+    if instance.state is not State.RUNNING:
+        raise NotRunning(name=instance.name)
+
+
+def _with_sessions(
+    connection: store.Reader, guild_id: int
+) -> list[tuple[Instance, Session | None]]:
+    sessions: dict[int, Session | None] = {}
+    found: list[tuple[Instance, Session | None]] = []
+    for instance in store.alive(connection, guild_id=guild_id):
+        if instance.session_id not in sessions:
+            session = get_session(connection, instance.session_id, guild_id)
+            sessions[instance.session_id] = session
+        found.append((instance, sessions[instance.session_id]))
+    return found

@@ -1,0 +1,386 @@
+"""Keeps rows and hosts in step: leases, what vanished, what a crash left behind."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.database import Transaction
+from bot.errors import StudyBotError
+from bot.guilds import muted
+from bot.lab import events, reasons, store
+from bot.lab.catalogue import Catalogue
+from bot.lab.drivers import LABEL_INSTALLATION, LABEL_INSTANCE, ContainerState
+from bot.lab.errors import LabError
+from bot.lab.hosts import WORK_SECONDS, Host, Hosts
+from bot.lab.images import Images
+from bot.lab.instances import Instances
+from bot.lab.launching import Launcher, latest
+from bot.lab.model import Instance, Stage, State
+from bot.lab.networks import Networks
+from bot.lab.spec import engine_name
+from bot.sessions import ENDED, Session, get_session
+from bot.timeline import Consumer, Delivery, NewEvent, Timeline
+
+log = structlog.get_logger(__name__)
+
+# A host that was away for longer than this had its leases stand still.
+_AWAY = timedelta(seconds=60)
+_LEFT_ON_RETURN = timedelta(minutes=15)
+_GONE = frozenset({"channel_gone", "guild_gone"})
+
+
+class Keeper:
+    """Ends what is due, and brings rows and hosts together after whatever happened."""
+
+    def __init__(
+        self,
+        timeline: Timeline,
+        catalogue: Catalogue,
+        hosts: Hosts,
+        instances: Instances,
+        launcher: Launcher,
+        networks: Networks,
+        images: Images,
+        installation: str,
+    ) -> None:
+        self._timeline = timeline
+        self._database = timeline.database
+        self._catalogue = catalogue
+        self._hosts = hosts
+        self._instances = instances
+        self._launcher = launcher
+        self._networks = networks
+        self._images = images
+        self._installation = installation
+        self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    # --- leases ---
+
+    async def tick(self) -> None:
+        """Warn those whose time runs out soon, and end what is due, on hosts that answer."""
+        now = self._timeline.clock()
+        warned: list[Instance] = []
+        for instance in await self._database.read(store.due, now + self._catalogue.warning):
+            host = next((one for one in self._hosts.up if one.name == instance.host), None)
+            if host is None or instance.deadline is None:
+                continue
+            if instance.deadline <= now:
+                await self._end(instance)
+            elif instance.warned_at is None:
+                warned.append(instance)
+        await self._warn(warned, now)
+        await self._thaw_the_unmuted()
+        await self._images.flush()
+
+    async def _end(self, instance: Instance) -> None:
+        session = await self._database.read(get_session, instance.session_id, instance.guild_id)
+        over = session is None or not session.is_open
+        reason = reasons.SESSION_ENDED if over else reasons.EXPIRED
+        await self.remove_all([instance], reason)
+
+    async def _warn(self, instances: Iterable[Instance], at: datetime) -> None:
+        by_session: dict[int, list[Instance]] = defaultdict(list)
+        for instance in instances:
+            by_session[instance.session_id].append(instance)
+
+        def work(tx: Transaction) -> None:
+            for group in by_session.values():
+                for instance in group:
+                    store.update(tx, instance.id, warned_at=at)
+                self._timeline.append(tx, _together(events.WARNED, group), at)
+
+        if by_session:
+            await self._database.write(work)
+
+    async def remove_all(self, instances: Iterable[Instance], reason: str) -> int:
+        """Remove instances and have their owners told, in one message; return how many went.
+
+        What its host doesn't let go of now goes when the host is back.
+        """
+        removed: list[Instance] = []
+        for instance in instances:
+            try:
+                gone = await self._instances.remove(instance, None, reason)
+            except StudyBotError as error:
+                log.warning("could not remove", instance_id=instance.id, why=str(error))
+                continue
+            if gone.state is State.REMOVED:
+                removed.append(gone)
+        await self._tell_owners(removed)
+        return len(removed)
+
+    async def _tell_owners(self, ended: Iterable[Instance]) -> None:
+        groups: dict[tuple[int, str | None], list[Instance]] = defaultdict(list)
+        for instance in ended:
+            groups[instance.session_id, instance.reason].append(instance)
+
+        def work(tx: Transaction) -> None:
+            for group in groups.values():
+                self._timeline.append(tx, _together(events.ENDED_FOR_OWNERS, group))
+
+        if groups:
+            await self._database.write(work)
+
+    async def _thaw_the_unmuted(self) -> None:
+        frozen = await self._database.read(store.alive, state=State.FROZEN)
+        by_guild: dict[int, list[Instance]] = defaultdict(list)
+        for instance in frozen:
+            if instance.frozen_by == "muted" and instance.owner_id is not None:
+                by_guild[instance.guild_id].append(instance)
+        for guild_id, group in by_guild.items():
+            owners = {one.owner_id for one in group if one.owner_id is not None}
+            still = await self._database.read(muted, guild_id, owners)
+            for instance in group:
+                if instance.owner_id not in still:
+                    try:
+                        await self._instances.thaw(instance, None)
+                    except LabError as error:
+                        log.warning("could not thaw", instance_id=instance.id, why=str(error))
+
+    # --- a session's end ---
+
+    def consumer(self) -> Consumer:
+        """Return what acts on sessions that end."""
+        return Consumer(
+            name="lab_session_end",
+            kinds=frozenset({ENDED}),
+            lane=lambda event: event.session_id or 0,
+            deliver=self._session_ended,
+        )
+
+    async def _session_ended(self, delivery: Delivery) -> int | None:
+        """Cancel what waits; give the rest its grace time, or none where the place is gone."""
+        event = delivery.event
+        if event.session_id is None:
+            return None
+        there = await self._database.read(store.alive, session_id=event.session_id)
+        session = await self._database.read(get_session, event.session_id, event.guild_id)
+        if not there or session is None:
+            return None
+        if event.data.get("reason") in _GONE:
+            await self.remove_all(there, reasons.PLACE_GONE)
+            return None
+        waiting = [one for one in there if one.state is State.QUEUED]
+        await self.remove_all(waiting, reasons.SESSION_ENDED)
+        await self._database.write(self._shorten, [one.id for one in there], session)
+        return None
+
+    def _shorten(self, tx: Transaction, ids: Iterable[int], session: Session) -> None:
+        for instance_id in ids:
+            current = store.get(tx, instance_id)
+            if current is None or not current.is_alive:
+                continue
+            deadline = latest(current.deadline, session, self._catalogue.grace)
+            if deadline != current.deadline:
+                changed = store.update(tx, instance_id, deadline=deadline)
+                self._timeline.append(tx, events.event(events.POSTPONED, changed))
+
+    async def clear(self, session_id: int) -> int:
+        """Remove all of a session's instances; return how many there were."""
+        there = await self._database.read(store.alive, session_id=session_id)
+        return await self.remove_all(there, reasons.CLEARED)
+
+    # --- rows and hosts ---
+
+    async def reconcile_all(self) -> None:
+        """Bring rows and hosts in step, on every host that answers."""
+        for host in self._hosts.up:
+            try:
+                await self.reconcile(host)
+            except LabError as error:
+                log.warning("could not look after a host", host=host.name, why=str(error))
+
+    async def reconcile(self, host: Host) -> None:
+        """Bring one host in step: adopt, remove and tell.
+
+        Raises:
+            HostUnreachable: it doesn't answer.
+        """
+        async with self._locks[host.name]:
+            found = await host.call(host.driver.owned, self._installation)
+            # Read after the host was: what is started meanwhile has its row already.
+            await self._postpone(host)
+            there = {state.name: state for state in found if self._may_be_ours(state)}
+            rows = await self._database.read(store.alive, host=host.name)
+            known = {engine_name(self._installation, row.id): row for row in rows}
+            await self._look_after(host, known, there)
+            await self._remove_leftovers(host, known, there)
+            await self._networks.tidy(host)
+            await self._images.evict(host)
+            now = self._timeline.clock()
+            await self._database.write(store.saw_host, host.name, now)
+
+    def _may_be_ours(self, state: ContainerState) -> bool:
+        number = state.labels.get(LABEL_INSTANCE, "")
+        return (
+            state.labels.get(LABEL_INSTALLATION) == self._installation
+            and number.isdecimal()
+            and state.name == engine_name(self._installation, int(number))
+        )
+
+    async def _postpone(self, host: Host) -> None:
+        """While the host (or the bot) was away, leases stood still."""
+        now = self._timeline.clock()
+        seen = await self._database.read(store.seen_at, host.name)
+        if seen is None or now - seen < _AWAY:
+            return
+
+        def work(tx: Transaction) -> None:
+            for instance in store.alive(tx, host=host.name):
+                if instance.deadline is None:
+                    continue
+                deadline = max(instance.deadline + (now - seen), now + _LEFT_ON_RETURN)
+                changed = store.update(tx, instance.id, deadline=deadline, warned_at=None)
+                self._timeline.append(tx, events.event(events.POSTPONED, changed), now)
+
+        await self._database.write(work)
+
+    async def _look_after(
+        self, host: Host, known: Mapping[str, Instance], there: Mapping[str, ContainerState]
+    ) -> None:
+        recovered: list[Instance] = []
+        lost: list[Instance] = []
+        removing: list[Instance] = []
+        for name, row in known.items():
+            state = there.get(name)
+            if row.id in self._launcher.launching:
+                continue
+            if row.state is State.REMOVING:
+                removing.append(row)
+            elif row.state is State.LAUNCHING:
+                recovered.append(await self._take_up(host, row, state))
+            elif state is None:
+                lost.append(await self._lost(row))
+            else:
+                await self._follow(host, row, state)
+        for row in removing:
+            await self.remove_all([row], row.reason or reasons.REMOVED)
+        await self._tell_owners(one for one in lost if one.state is State.LOST)
+        await self._tell_recovered(recovered)
+
+    async def _take_up(self, host: Host, row: Instance, state: ContainerState | None) -> Instance:
+        """Go on with a launch that a crash interrupted: adopt what runs, else begin again."""
+        now = self._timeline.clock()
+        if state is not None and state.is_running:
+
+            def adopt(tx: Transaction) -> Instance:
+                changed = store.update(
+                    tx,
+                    row.id,
+                    state=State.RUNNING,
+                    stage=Stage.STARTED,
+                    engine_id=state.engine_id,
+                    started_at=now,
+                    deadline=None if row.lifetime is None else now + row.lifetime,
+                )
+                self._timeline.append(tx, events.event(events.STARTED, changed), now)
+                return changed
+
+            return await self._database.write(adopt)
+        if state is not None:
+            await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
+
+        def begin_again(tx: Transaction) -> Instance:
+            session = get_session(tx, row.session_id, row.guild_id)
+            if session is None or not session.is_open:
+                ended = store.end(tx, row.id, State.REMOVED, now, reasons.SESSION_ENDED)
+                self._timeline.append(tx, events.event(events.REMOVED, ended), now)
+                return ended
+            store.hold_ports(tx, row.host, row.id, ())
+            changed = store.update(tx, row.id, state=State.QUEUED, stage=Stage.QUEUED, host="")
+            self._timeline.append(tx, events.event(events.REQUESTED, changed), now)
+            return changed
+
+        changed = await self._database.write(begin_again)
+        if changed.state is State.QUEUED:
+            self._launcher.progress.begin(changed.id)
+        self._launcher.wake()
+        return changed
+
+    async def _lost(self, row: Instance) -> Instance:
+        at = self._timeline.clock()
+
+        def work(tx: Transaction) -> Instance:
+            current = store.get(tx, row.id)
+            if current is None or not current.is_alive or current.state != row.state:
+                return current or row
+            ended = store.end(tx, row.id, State.LOST, at, reasons.VANISHED)
+            self._timeline.append(tx, events.event(events.LOST, ended), at)
+            return ended
+
+        lost = await self._database.write(work)
+        self._launcher.wake()
+        return lost
+
+    async def _follow(self, host: Host, row: Instance, state: ContainerState) -> None:
+        """Have the row say what the host says: somebody's process ended, or was started."""
+        now = self._timeline.clock()
+        wanted = State.STOPPED
+        if state.is_paused:
+            wanted = State.FROZEN
+        elif state.is_running:
+            wanted = State.RUNNING
+        if wanted is row.state:
+            return
+        values: dict[str, object] = {"state": wanted}
+        kind = events.RESUMED
+        if wanted is State.STOPPED:
+            kind = events.DIED
+            exact = await host.call(host.driver.inspect, state.engine_id)
+            values |= {
+                "process_id": None,
+                "exit_code": exact.exit_code,
+                "out_of_memory": exact.out_of_memory,
+            }
+        elif wanted is State.FROZEN:
+            kind = events.FROZEN
+            values["frozen_by"] = row.frozen_by or "staff"
+
+        def work(tx: Transaction) -> None:
+            current = store.get(tx, row.id)
+            # A command may have changed both since they were read.
+            if current is None or current.state is not row.state:
+                return
+            changed = store.update(tx, row.id, **values)
+            self._timeline.append(tx, events.event(kind, changed), now)
+
+        await self._database.write(work)
+
+    async def _remove_leftovers(
+        self, host: Host, known: Mapping[str, Instance], there: Mapping[str, ContainerState]
+    ) -> None:
+        """Remove containers of rows that have ended. One without a row isn't ours: it stays."""
+        for name, state in there.items():
+            if name in known:
+                continue
+            row = await self._database.read(store.get, int(state.labels[LABEL_INSTANCE]))
+            if row is not None and not row.is_alive:
+                log.info("removing a leftover", instance_id=row.id, host=host.name)
+                await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
+
+    async def _tell_recovered(self, recovered: Iterable[Instance]) -> None:
+        by_session: dict[int, list[Instance]] = defaultdict(list)
+        for instance in recovered:
+            by_session[instance.session_id].append(instance)
+
+        def work(tx: Transaction) -> None:
+            for group in by_session.values():
+                self._timeline.append(tx, _together(events.RECOVERED, group))
+
+        if by_session:
+            await self._database.write(work)
+
+
+def _together(kind: str, instances: list[Instance]) -> NewEvent:
+    """Make one event about several instances of a session, so that one message tells of all."""
+    first = instances[0]
+    return NewEvent(
+        kind,
+        first.guild_id,
+        first.session_id,
+        first.channel_id,
+        data={"instance_ids": [one.id for one in instances]},
+    )

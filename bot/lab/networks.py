@@ -1,0 +1,90 @@
+"""A network of its own for each owner: made when first needed, taken away when idle."""
+
+import structlog
+
+from bot.database import Transaction
+from bot.lab import store
+from bot.lab.drivers import Network
+from bot.lab.errors import LabError, SubnetTaken
+from bot.lab.hosts import WORK_SECONDS, Host
+from bot.lab.model import Instance
+from bot.lab.spec import network_id_of, network_name, network_of, places
+from bot.timeline import Timeline
+
+log = structlog.get_logger(__name__)
+
+
+class Networks:
+    """The owners' networks on all hosts."""
+
+    def __init__(self, timeline: Timeline, installation: str) -> None:
+        self._database = timeline.database
+        self._installation = installation
+        # Those seen on their host, so that a launch needn't ask again.
+        self._there: dict[str, dict[tuple[int, int, bool], Network]] = {}
+
+    async def of(self, instance: Instance, host: Host) -> Network:
+        """Return the network of an instance's owner, made when it isn't there.
+
+        Raises:
+            SubnetTaken: the host's subnet is used up, or by something else.
+        """
+        key = (instance.session_id, instance.owner_id or 0, instance.outward)
+        known = self._there.setdefault(host.name, {})
+        if key not in known:
+            network = await self._place(instance, host)
+            await host.work(WORK_SECONDS, host.driver.ensure_network, network)
+            known[key] = network
+        return known[key]
+
+    def forget(self, host: Host) -> bool:
+        """Ask the host again next time; say whether anything was remembered."""
+        return bool(self._there.pop(host.name, None))
+
+    async def tidy(self, host: Host) -> None:
+        """Take away the networks whose owners have nothing there any more.
+
+        Raises:
+            HostUnreachable: it doesn't answer.
+        """
+        idle = await self._database.read(store.idle_networks, host.name)
+        there = await host.call(host.driver.networks, self._installation)
+        known = await self._database.read(store.network_ids, host.name)
+        for network in there:
+            network_id = network_id_of(self._installation, network.name)
+            if network_id is not None and (network_id in idle or network_id not in known):
+                self.forget(host)
+                try:
+                    await host.work(WORK_SECONDS, host.driver.remove_network, network.name)
+                except LabError as error:
+                    log.warning("could not remove a network", name=network.name, why=str(error))
+        left = {
+            network.name for network in await host.call(host.driver.networks, self._installation)
+        }
+        gone = [one for one in idle if network_name(self._installation, one) not in left]
+        if gone:
+            self.forget(host)
+            await self._database.write(_drop, gone)
+
+    async def _place(self, instance: Instance, host: Host) -> Network:
+        subnet = host.settings.subnet
+
+        def work(tx: Transaction) -> tuple[int, int] | None:
+            return store.network_place(
+                tx,
+                host.name,
+                instance.session_id,
+                instance.owner_id or 0,
+                outward=instance.outward,
+                places=places(subnet),
+            )
+
+        ids = await self._database.write(work)
+        if ids is None:
+            raise SubnetTaken(subnet=subnet)
+        return network_of(self._installation, instance, host, ids)
+
+
+def _drop(tx: Transaction, network_ids: list[int]) -> None:
+    for network_id in network_ids:
+        store.drop_network(tx, network_id)

@@ -1,0 +1,54 @@
+"""Why an instance ended, kept so that it can be told in each person's language."""
+
+import json
+from typing import Any, cast
+
+from bot.errors import N_, StudyBotError, Term
+from bot.localization import Words
+
+REMOVED = "removed"
+EXPIRED = "expired"
+SESSION_ENDED = "session_ended"
+CLEARED = "cleared"
+KILLED = "killed"
+CANCELLED = "cancelled"
+VANISHED = "vanished"
+PLACE_GONE = "place_gone"
+
+_SENTENCES = {
+    REMOVED: N_("it was removed"),
+    EXPIRED: N_("its time ran out"),
+    SESSION_ENDED: N_("the session is over"),
+    CLEARED: N_("the lab was cleared by the staff"),
+    KILLED: N_("it was stopped by the staff"),
+    CANCELLED: N_("it was cancelled"),
+    VANISHED: N_("it was gone from its host"),
+    PLACE_GONE: N_("the channel or the server is gone"),
+}
+
+
+def of_error(error: StudyBotError) -> str:
+    """Keep an error so that `explain` can tell it later."""
+    params = {
+        name: {"term": str(value)} if isinstance(value, Term) else str(value)
+        for name, value in error.params.items()
+    }
+    return json.dumps({"message": error.message, "params": params}, ensure_ascii=False)
+
+
+def explain(reason: str | None, _: Words) -> str:
+    """Tell a reason; empty where there is none."""
+    if not reason:
+        return ""
+    if reason in _SENTENCES:
+        return _(_SENTENCES[reason])
+    try:
+        kept: Any = json.loads(reason)
+        params = cast("dict[str, str | dict[str, str]]", kept["params"])
+        filled: dict[str, object] = {
+            name: Term(value["term"]) if isinstance(value, dict) else value
+            for name, value in params.items()
+        }
+        return _(kept["message"], **filled)
+    except (ValueError, KeyError, TypeError):
+        return reason
