@@ -179,9 +179,9 @@ def parse_duration(
     if not _DURATION.fullmatch(plain):
         raise BadDuration(text=text)
     seconds = 0.0
-    for number, unit in _DURATION_PART.findall(plain):
-        seconds += float(number) * _SECONDS[_JAPANESE_UNITS.get(unit[0], unit[0])]
-    # A number may have 15 digits; a timedelta can't.
+    for part in _DURATION_PART.finditer(plain):
+        unit = part[2][0]
+        seconds += float(part[1]) * _SECONDS[_JAPANESE_UNITS.get(unit, unit)]
     if not least.total_seconds() <= seconds <= most.total_seconds():
         raise DurationOutOfRange(text=text, least=duration_text(least), most=duration_text(most))
     return timedelta(seconds=round(seconds))

@@ -12,8 +12,11 @@ HIDDEN = "…"
 
 # Words of a key, taken apart at underscores and where capitals begin.
 _SECRET_WORDS = frozenset(
-    ["auth", "cert", "certificate", "cookie", "cred", "creds", "dsn", "jwt", "key", "keys", "otp"]
-    + ["pass", "passcode", "pat", "pin", "private", "pw", "pwd", "salt", "seed", "sig", "signature"]
+    {
+        *("auth", "cert", "certificate", "cookie", "cred", "creds", "dsn", "jwt", "key", "keys"),
+        *("otp", "pass", "passcode", "pat", "pin", "private", "pw", "pwd", "salt", "seed", "sig"),
+        "signature",
+    }
 )
 # These say it wherever they stand: MYSQLPASSWORD, accesstoken.
 _SECRET_PARTS = re.compile(

@@ -90,10 +90,14 @@ def _listed(path: Path, text: str, problems: Iterable[Problem]) -> BadLabFile:
     return BadLabFile(
         path=path,
         problems="\n".join(
-            f"  {path.name}, {f'line {line}, ' if line else ''}{key}: {what.rstrip('.')}."
+            f"  {path.name}, {f'line {line}, ' if line else ''}{key}: {_sentence(what)}"
             for line, key, what in found
         ),
     )
+
+
+def _sentence(what: str) -> str:
+    return what if what.endswith((".", "?")) else f"{what}."
 
 
 def _problem(error: ErrorDetails) -> Problem:
@@ -108,25 +112,25 @@ def _problem(error: ErrorDetails) -> Problem:
         hint = ""
         if isinstance(given, Mapping) and kind == "list_type":
             hint = f". Write its heading as [[{spoken(path)}]]"
-        return path, f"{_WRONG_KIND[kind]}, not {_shown(path, given)}{hint}"
+        return path, f"{_WRONG_KIND[kind]}{_but_is(path, given)}{hint}"
     what = error["msg"].removeprefix("Value error, ").replace("Input should", "must")
     if kind == "value_error":
         return path, what
-    return path, f"{what}, not {_shown(path, given)}"
+    return path, f"{what}{_but_is(path, given)}"
 
 
-def _shown(path: KeyPath, given: Any) -> str:
+def _but_is(path: KeyPath, given: Any) -> str:
     if "environment" in path:
-        return "this"  # it may be a password
+        return ""  # it may be a password
     if isinstance(given, bool):
-        return str(given).lower()
-    if isinstance(given, str):
+        text = str(given).lower()
+    elif isinstance(given, str):
         text = f'"{given}"'
     elif isinstance(given, (int, float)):
         text = str(given)
     else:
-        return "a table" if isinstance(given, Mapping) else "a list"
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+        text = "a table" if isinstance(given, Mapping) else "a list"
+    return f", not {text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + '…'}"
 
 
 def _unknown_key(path: KeyPath) -> str:
