@@ -1,8 +1,9 @@
 """What people do with instances that are there."""
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Callable
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Generator
 from datetime import timedelta
 
 from bot.database import Transaction
@@ -15,7 +16,6 @@ from bot.lab.drivers import Counters, ExecResult, Process
 from bot.lab.errors import (
     ContainerGone,
     Frozen,
-    LabError,
     NoDeadline,
     NoMoreExtensions,
     NoSuchInstance,
@@ -49,7 +49,22 @@ class Instances:
         self._catalogue = catalogue
         self._hosts = hosts
         self._readings: OrderedDict[int, Counters] = OrderedDict()
+        # Those somebody is at right now: whoever compares rows with hosts leaves them alone.
+        self._busy: Counter[int] = Counter()
         self.freed: Callable[[], None] = lambda: None
+
+    @property
+    def busy(self) -> frozenset[int]:
+        """The instances that a command is changing right now."""
+        return frozenset(+self._busy)
+
+    @contextlib.contextmanager
+    def _at(self, instance: Instance) -> Generator[None]:
+        self._busy[instance.id] += 1
+        try:
+            yield
+        finally:
+            self._busy[instance.id] -= 1
 
     # --- finding ---
 
@@ -191,8 +206,9 @@ class Instances:
         if instance.state is State.RUNNING:
             return instance
         host, engine_id = self._place(instance)
-        await host.work(WORK_SECONDS, host.driver.start, engine_id)
-        return await self._change(instance, events.RESUMED, by, state=State.RUNNING)
+        with self._at(instance):
+            await host.work(WORK_SECONDS, host.driver.start, engine_id)
+            return await self._change(instance, events.RESUMED, by, state=State.RUNNING)
 
     async def stop(self, instance: Instance, by: Person) -> Instance:
         """Stop it: politely, then by force. It stays, and its lease runs on.
@@ -204,18 +220,13 @@ class Instances:
         if instance.state is State.STOPPED:
             return instance
         host, engine_id = self._place(instance)
-        # Before it happens: whoever looks meanwhile must not take it for a crash.
-        stopped = await self._change(
-            instance, events.STOPPED, by, state=State.STOPPED, process_id=None
-        )
-        try:
+        with self._at(instance):
             await host.work(
                 WORK_SECONDS, host.driver.stop, engine_id, self._catalogue.stop_grace_seconds
             )
-        except LabError:
-            await self._change(instance, events.RESUMED, None, state=State.RUNNING)
-            raise
-        return stopped
+            return await self._change(
+                instance, events.STOPPED, by, state=State.STOPPED, process_id=None
+            )
 
     async def restart(self, instance: Instance, by: Person) -> Instance:
         """Stop and start it.
@@ -225,11 +236,12 @@ class Instances:
         """
         _require_thawed(instance)
         host, engine_id = self._place(instance)
-        await host.work(
-            WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
-        )
-        self._readings.pop(instance.id, None)
-        return await self._change(instance, events.RESTARTED, by, state=State.RUNNING)
+        with self._at(instance):
+            await host.work(
+                WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
+            )
+            self._readings.pop(instance.id, None)
+            return await self._change(instance, events.RESTARTED, by, state=State.RUNNING)
 
     async def extend(self, instance: Instance, by: Person) -> Instance:
         """Give it more time, as often as its owner's role may.
@@ -276,37 +288,29 @@ class Instances:
         Raises:
             HostUnreachable: it is removed when the host is back.
         """
-        at = self._timeline.clock()
-        by_id = by.id if by is not None else None
-
-        def mark(tx: Transaction) -> Instance | None:
-            current = store.get(tx, instance.id)
-            if current is None or not current.is_alive:
-                return None
-            if current.state is State.REMOVING:
-                return current
-            return store.update(tx, instance.id, state=State.REMOVING, reason=reason)
-
-        marked = await self._database.write(mark)
-        if marked is None:
-            return instance
-        if marked.host and marked.engine_id is not None:
-            host = self._hosts.get(marked.host)
-            await host.work(WORK_SECONDS, host.driver.remove, marked.engine_id)
-
-        def work(tx: Transaction) -> Instance:
-            current = store.get(tx, instance.id)
-            if current is None or not current.is_alive:
-                return current or instance
-            ended = store.end(tx, instance.id, State.REMOVED, at, reason)
-            data = {"reason": reason}
-            self._timeline.append(tx, events.event(events.REMOVED, ended, by_id, **data), at)
-            return ended
-
-        removed = await self._database.write(work)
+        with self._at(instance):
+            marked = await self._database.write(_mark_removing, instance, reason)
+            if marked is None:
+                return instance
+            if marked.host and marked.engine_id is not None:
+                host = self._hosts.get(marked.host)
+                await host.work(WORK_SECONDS, host.driver.remove, marked.engine_id)
+            removed = await self._database.write(self._removed, marked, by, reason)
         self._readings.pop(instance.id, None)
         self.freed()
         return removed
+
+    def _removed(
+        self, tx: Transaction, instance: Instance, by: Person | None, reason: str
+    ) -> Instance:
+        current = store.get(tx, instance.id)
+        if current is None or not current.is_alive:
+            return current or instance
+        at = self._timeline.clock()
+        ended = store.end(tx, instance.id, State.REMOVED, at, reason)
+        by_id = by.id if by is not None else None
+        self._timeline.append(tx, events.event(events.REMOVED, ended, by_id, reason=reason), at)
+        return ended
 
     async def freeze(self, instance: Instance, by: Person | None, why: str) -> Instance:
         """Freeze its processes where they are; only staff let them go on.
@@ -317,8 +321,11 @@ class Instances:
         if instance.state is not State.RUNNING:
             return instance
         host, engine_id = self._place(instance)
-        await host.work(WORK_SECONDS, host.driver.pause, engine_id)
-        return await self._change(instance, events.FROZEN, by, state=State.FROZEN, frozen_by=why)
+        with self._at(instance):
+            await host.work(WORK_SECONDS, host.driver.pause, engine_id)
+            return await self._change(
+                instance, events.FROZEN, by, state=State.FROZEN, frozen_by=why
+            )
 
     async def thaw(self, instance: Instance, by: Person | None) -> Instance:
         """Let its processes go on.
@@ -329,8 +336,11 @@ class Instances:
         if instance.state is not State.FROZEN:
             return instance
         host, engine_id = self._place(instance)
-        await host.work(WORK_SECONDS, host.driver.unpause, engine_id)
-        return await self._change(instance, events.THAWED, by, state=State.RUNNING, frozen_by=None)
+        with self._at(instance):
+            await host.work(WORK_SECONDS, host.driver.unpause, engine_id)
+            return await self._change(
+                instance, events.THAWED, by, state=State.RUNNING, frozen_by=None
+            )
 
     async def freeze_owner(self, guild_id: int, user_id: int) -> int:
         """Freeze what somebody has who was timed out, kicked or banned; return how many."""
@@ -390,6 +400,16 @@ def _current(tx: Transaction, instance: Instance) -> Instance:
     if current is None or not current.is_alive:
         raise ContainerGone
     return current
+
+
+def _mark_removing(tx: Transaction, instance: Instance, reason: str) -> Instance | None:
+    """Note that it is to go: if its host is away now, it goes when that is back."""
+    current = store.get(tx, instance.id)
+    if current is None or not current.is_alive:
+        return None
+    if current.state is State.REMOVING:
+        return current
+    return store.update(tx, instance.id, state=State.REMOVING, reason=reason)
 
 
 def _require_thawed(instance: Instance) -> None:

@@ -200,18 +200,25 @@ class Keeper:
             HostUnreachable: it doesn't answer.
         """
         async with self._locks[host.name]:
-            found = await host.call(host.driver.owned, self._installation)
-            # Read after the host was: what is started meanwhile has its row already.
             await self._postpone(host)
-            there = {state.name: state for state in found if self._may_be_ours(state)}
+            # The rows first: what is started after that is found without a row at most, and
+            # then its row is read again. What somebody is at, before or after, is left alone.
+            busy = self._busy()
             rows = await self._database.read(store.alive, host=host.name)
+            found = await host.call(host.driver.owned, self._installation)
+            busy |= self._busy()
+            there = {state.name: state for state in found if self._may_be_ours(state)}
             known = {engine_name(self._installation, row.id): row for row in rows}
-            await self._look_after(host, known, there)
+            idle = {name: row for name, row in known.items() if row.id not in busy}
+            await self._look_after(host, idle, there)
             await self._remove_leftovers(host, known, there)
             await self._networks.tidy(host)
             await self._images.evict(host)
             now = self._timeline.clock()
             await self._database.write(store.saw_host, host.name, now)
+
+    def _busy(self) -> frozenset[int]:
+        return self._launcher.busy | self._instances.busy
 
     def _may_be_ours(self, state: ContainerState) -> bool:
         number = state.labels.get(LABEL_INSTANCE, "")
@@ -246,12 +253,10 @@ class Keeper:
         removing: list[Instance] = []
         for name, row in known.items():
             state = there.get(name)
-            if row.id in self._launcher.launching:
-                continue
             if row.state is State.REMOVING:
                 removing.append(row)
             elif row.state is State.LAUNCHING:
-                recovered.append(await self._take_up(host, row, state))
+                recovered += await self._take_up(host, row, state)
             elif state is None:
                 lost.append(await self._lost(row))
             else:
@@ -261,9 +266,14 @@ class Keeper:
         await self._tell_owners(one for one in lost if one.state is State.LOST)
         await self._tell_recovered(recovered)
 
-    async def _take_up(self, host: Host, row: Instance, state: ContainerState | None) -> Instance:
+    async def _take_up(
+        self, host: Host, row: Instance, state: ContainerState | None
+    ) -> list[Instance]:
         """Go on with a launch that a crash interrupted: adopt what runs, else begin again."""
         now = self._timeline.clock()
+        current = await self._database.read(store.get, row.id)
+        if current is None or current.state is not State.LAUNCHING:
+            return []
         if state is not None and state.is_running:
 
             def adopt(tx: Transaction) -> Instance:
@@ -279,7 +289,7 @@ class Keeper:
                 self._timeline.append(tx, events.event(events.STARTED, changed), now)
                 return changed
 
-            return await self._database.write(adopt)
+            return [await self._database.write(adopt)]
         if state is not None:
             await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
 
@@ -298,7 +308,7 @@ class Keeper:
         if changed.state is State.QUEUED:
             self._launcher.progress.begin(changed.id)
         self._launcher.wake()
-        return changed
+        return [changed]
 
     async def _lost(self, row: Instance) -> Instance:
         at = self._timeline.clock()

@@ -93,13 +93,15 @@ class Launcher:
         self.progress = progress
         self._wake = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        # From before the row says "launching" until after it no longer does.
+        self._busy: set[int] = set()
         # Ports that turned out to be taken by something that isn't ours.
         self._avoided: dict[str, set[int]] = {}
 
     @property
-    def launching(self) -> frozenset[int]:
+    def busy(self) -> frozenset[int]:
         """The instances this process is starting right now."""
-        return frozenset(self._tasks)
+        return frozenset(self._busy)
 
     async def request(self, request: LaunchRequest) -> Instance:
         """Take a launch; it waits in the queue from then on.
@@ -220,8 +222,11 @@ class Launcher:
                 for place, other in enumerate(waiting[index:]):
                     self.progress.position(other.id, place + 1)
                 return
+            self._busy.add(instance.id)
             claimed = await self._claim(instance, host)
-            if claimed is not None:
+            if claimed is None:
+                self._busy.discard(instance.id)
+            else:
                 there.append(claimed)
                 self._begin(claimed, host)
 
@@ -277,6 +282,7 @@ class Launcher:
 
     def _ended(self, instance_id: int) -> None:
         self._tasks.pop(instance_id, None)
+        self._busy.discard(instance_id)
         self._wake.set()
 
     async def _launch(self, instance: Instance, host: Host) -> None:

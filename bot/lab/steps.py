@@ -184,6 +184,10 @@ class Steps:
         deadline = None if instance.lifetime is None else at + instance.lifetime
 
         def work(tx: Transaction) -> Instance:
+            current = store.get(tx, instance.id)
+            if current is None or current.state is not State.LAUNCHING:
+                # Somebody cleared the lab meanwhile.
+                raise Cancelled
             started = store.update(
                 tx,
                 instance.id,
