@@ -199,8 +199,11 @@ class Images:
                 image=reference, size=spoken_size(image.size_bytes), most=spoken_size(most)
             )
 
-    async def evict(self, host: Host) -> list[str]:
-        """Remove the longest unused images we pulled until the cache is small enough."""
+    async def evict(self, host: Host, *, spared: str = "") -> list[str]:
+        """Remove the longest unused images we pulled until the cache is small enough.
+
+        `spared` was pulled just now, and stays.
+        """
         ours = await self._database.read(store.pulled_images, host.name)
         if not ours:
             return []
@@ -213,6 +216,8 @@ class Images:
         total = sum(sizes.values())
         removed: list[str] = []
         for reference, size in sizes.items():
+            if reference == spared:
+                continue
             if total <= host.settings.image_cache_bytes:
                 break
             try:
@@ -247,6 +252,7 @@ class Images:
             await self._remove(host, reference)
             raise
         self._seen[key] = image
+        await self.evict(host, spared=reference)
         return image
 
     def _show(self, key: tuple[str, str], progress: PullProgress) -> None:

@@ -213,7 +213,6 @@ class Keeper:
             await self._look_after(host, idle, there)
             await self._remove_leftovers(host, known, there)
             await self._networks.tidy(host)
-            await self._images.evict(host)
             now = self._timeline.clock()
             await self._database.write(store.saw_host, host.name, now)
 

@@ -50,17 +50,19 @@ class Networks:
         idle = await self._database.read(store.idle_networks, host.name)
         there = await host.call(host.driver.networks, self._installation)
         known = await self._database.read(store.network_ids, host.name)
+        removed = False
         for network in there:
             network_id = network_id_of(self._installation, network.name)
             if network_id is not None and (network_id in idle or network_id not in known):
                 self.forget(host)
+                removed = True
                 try:
                     await host.work(WORK_SECONDS, host.driver.remove_network, network.name)
                 except LabError as error:
                     log.warning("could not remove a network", name=network.name, why=str(error))
-        left = {
-            network.name for network in await host.call(host.driver.networks, self._installation)
-        }
+        if removed:
+            there = await host.call(host.driver.networks, self._installation)
+        left = {network.name for network in there}
         gone = [one for one in idle if network_name(self._installation, one) not in left]
         if gone:
             self.forget(host)
