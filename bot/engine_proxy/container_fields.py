@@ -18,23 +18,24 @@ from bot.engine_proxy.schema import (
     text,
 )
 
-# Each lets ordinary servers do something inside their own container, and none reaches out of
-# it: change owners and modes there, change to another user, listen below 1024, signal their
-# own workers, call chroot, tell the host's audit log of a login. Not NET_RAW (pretending to be
-# a neighbour), MKNOD, NET_ADMIN, SYS_ADMIN, SYS_PTRACE or anything else.
+# What a template can ask for (bot/lab/capabilities.py says why each), and no more: each acts
+# inside the container or on its owner's own bridge. Never those that reach the host's kernel,
+# make devices or get around a limit.
 CAPABILITIES = frozenset(
     {
+        "AUDIT_WRITE",
         "CHOWN",
         "DAC_OVERRIDE",
         "FOWNER",
         "FSETID",
         "KILL",
         "NET_BIND_SERVICE",
+        "NET_RAW",
+        "SETFCAP",
         "SETGID",
         "SETPCAP",
         "SETUID",
         "SYS_CHROOT",
-        "AUDIT_WRITE",
     }
 )
 _SIZE_MOST = 2**50

@@ -61,7 +61,7 @@ def check_installation(labels: Any, rules: Rules) -> None:
     found = cast("dict[str, Any]", labels).get(LABEL) if isinstance(labels, dict) else None
     if not isinstance(found, str) or not found:
         raise Refused(f"it doesn't carry the label {LABEL}")
-    if rules.installation is not None and found != rules.installation:
+    if rules.labels and found not in rules.labels:
         raise Refused("it belongs to another installation")
 
 

@@ -67,13 +67,15 @@ _NAMES = {
     "execution": names.EXECUTION,
     "network": names.IDENTIFIER,
 }
+# How docker-py writes what it doesn't want; such a parameter is left out.
+_UNSET = frozenset({"", "0", "false", "False"})
 _FLAG = "0|1|true|false|True|False"
 _PARAMETERS = {
     **dict.fromkeys(("all", "digests", "size", "noprune", "v", "force"), _FLAG),
     **dict.fromkeys(("stdout", "stderr", "timestamps", "follow", "stream", "one-shot"), _FLAG),
     "filters": ".{2,8000}",
     "term": r"[\w./-]{1,128}",
-    "limit": r"[0-9]{1,4}",
+    "limit": r"-1|[0-9]{1,4}",
     "fromImage": names.REPOSITORY,
     "repo": names.REPOSITORY,
     "tag": rf"{names.TAG}|{names.DIGEST}",
@@ -196,25 +198,27 @@ def _query(raw: str, route: _Route) -> dict[str, str]:
     query = dict(pairs)
     if len(query) != len(pairs):
         raise Refused("a parameter stands twice in the query")
-    # docker-py says that it doesn't want a link removed; only wanting it would matter.
-    if query.get("link") in {"0", "false", "False"} and route.method == "DELETE":
-        del query["link"]
+    known: dict[str, str] = {}
     for key, value in query.items():
-        if key not in route.parameters:
+        if key in route.parameters:
+            if not route.parameters[key].fullmatch(value):
+                raise Refused(f"the parameter {key} may not be {value[:60]!r}")
+            known[key] = value
+        elif value not in _UNSET:
             raise Refused(f"the parameter {key[:40]!r} may not be set here")
-        if not route.parameters[key].fullmatch(value):
-            raise Refused(f"the parameter {key} may not be {value[:60]!r}")
     for key, other in _REQUIRED.items():
-        if key in route.parameters and not {key, other} <= set(query):
+        if key in route.parameters and not {key, other} <= set(known):
             raise Refused(f"the parameters {key} and {other} must be set")
-    return query
+    return known
 
 
 def _narrowed(filters: str, rules: Rules) -> str:
     """Have a list hold the lab's own only; the engine wants each of several labels."""
     found = _FILTERS(parse(filters.encode()), "filters")
-    label = LABEL if rules.installation is None else f"{LABEL}={rules.installation}"
-    return serialise({**found, "label": [*found.get("label", []), label]}).decode()
+    asked: list[str] = found.get("label", [])
+    ours = [f"{LABEL}={each}" for each in rules.labels] or [LABEL]
+    label = asked if set(asked) & set(ours) else [*asked, ours[0]]
+    return serialise({**found, "label": label}).decode()
 
 
 def _filter_values(value: Any, where: str) -> list[str]:

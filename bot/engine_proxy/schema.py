@@ -53,9 +53,7 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def is_default(value: Any) -> bool:
-    """Say whether a value means "not set": empty, zero, false, or made of only such."""
-    if isinstance(value, dict):
-        return all(map(is_default, cast("dict[str, Any]", value).values()))
+    """Say whether a value means "not set": empty, zero, false, or a list of such."""
     if isinstance(value, list):
         return all(map(is_default, cast("list[Any]", value)))
     return not value

@@ -51,6 +51,11 @@ class Rules:
     runtimes: frozenset[str] = RUNTIMES
     mirror: str | None = None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What the label may say; empty: anything. Probes have one of their own."""
+        return (self.installation, f"{self.installation}.probe") if self.installation else ()
+
 
 @dataclass(frozen=True, slots=True)
 class ProxySettings:
