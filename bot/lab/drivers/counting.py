@@ -1,0 +1,119 @@
+"""A container's counters: from the kernel where it is this machine's, else from the engine."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from bot.lab.drivers import kernel
+from bot.lab.drivers.base import Counters
+from bot.lab.drivers.readings import part
+from bot.lab.drivers.refusals import Refused
+from bot.lab.drivers.wire import Wire
+from bot.lab.errors import ContainerGone, NotRunning
+
+# How long it is taken for granted that the kernel's files can't be read.
+AGAIN_AFTER = 60.0
+
+
+class Counting:
+    """Reads counters, and remembers where each container's are."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._groups: dict[str, kernel.Group] = {}
+        self._elsewhere_until = 0.0
+
+    def read(self, engine_id: str, *, with_size: bool) -> Counters:
+        """Read once. Raises `NotRunning`, `ContainerGone`."""
+        counters = self._from_kernel(engine_id)
+        if counters is None:
+            counters = from_statistics(self._statistics(engine_id))
+        if with_size:
+            entry = self._inspect(engine_id, size=True)
+            counters = replace(counters, disk_used_bytes=entry.get("SizeRw"))
+        return counters
+
+    def reads_kernel(self, engine_id: str) -> bool:
+        """Try whether the kernel's files of a running container can be read."""
+        self._elsewhere_until = 0.0
+        return self._from_kernel(engine_id) is not None
+
+    def forget(self, engine_id: str) -> None:
+        """Drop what was remembered of a container that is gone."""
+        self._groups.pop(engine_id, None)
+
+    def _from_kernel(self, engine_id: str) -> Counters | None:
+        group = self._groups.get(engine_id)
+        if group is not None:
+            try:
+                return group.read()
+            except OSError:  # it ended, or was started anew under another parent
+                self.forget(engine_id)
+        if time.monotonic() < self._elsewhere_until:
+            return None
+        process_id = self._running(engine_id)
+        try:
+            group = self._groups[engine_id] = kernel.Group(engine_id, process_id)
+            return group.read()
+        except (kernel.NotHere, OSError):
+            self.forget(engine_id)
+            self._running(engine_id)  # it may have ended this moment, which says nothing
+            self._elsewhere_until = time.monotonic() + AGAIN_AFTER
+            return None
+
+    def _running(self, engine_id: str) -> int:
+        state = self._inspect(engine_id)["State"]
+        if not state["Running"]:
+            raise NotRunning(name=engine_id[:12])
+        return int(state["Pid"])
+
+    def _inspect(self, engine_id: str, *, size: bool = False) -> Mapping[str, Any]:
+        query = {"size": "true"} if size else None
+        try:
+            return self._wire.call("GET", f"/containers/{engine_id}/json", query=query)
+        except Refused as refused:
+            raise (ContainerGone() if refused.status == 404 else refused) from refused
+
+    def _statistics(self, engine_id: str) -> Mapping[str, Any]:
+        query = {"stream": "false", "one-shot": "true"}
+        try:
+            answer = self._wire.call("GET", f"/containers/{engine_id}/stats", query=query)
+        except Refused as refused:
+            raise (ContainerGone() if refused.status == 404 else refused) from refused
+        if not answer.get("pids_stats") and not answer.get("memory_stats"):
+            self._running(engine_id)
+        return answer
+
+
+def from_statistics(answer: Mapping[str, Any]) -> Counters:
+    """Read the engine's own statistics, which have all figures but name some of them by version."""
+    memory = part(answer, "memory_stats")
+    details = part(memory, "stats")
+    cache = details.get("total_inactive_file", details.get("inactive_file"))
+    used, limit = memory.get("usage"), memory.get("limit")
+    nanoseconds = part(part(answer, "cpu_stats"), "cpu_usage").get("total_usage")
+    disk = part(answer, "blkio_stats").get("io_service_bytes_recursive")
+    networks = part(answer, "networks")
+    return Counters(
+        at=time.monotonic(),
+        cpu_seconds=None if nanoseconds is None else nanoseconds / 1e9,
+        memory_bytes=kernel.without_cache(used, cache),
+        memory_cache_bytes=cache,
+        memory_limit_bytes=limit if limit and limit < kernel.UNLIMITED else None,
+        disk_read_bytes=_operations(disk, "read"),
+        disk_written_bytes=_operations(disk, "write"),
+        network_received_bytes=_sum(networks, "rx_bytes"),
+        network_sent_bytes=_sum(networks, "tx_bytes"),
+        processes=part(answer, "pids_stats").get("current"),
+    )
+
+
+def _operations(entries: Sequence[Mapping[str, Any]] | None, name: str) -> int | None:
+    if entries is None:
+        return None
+    return sum(entry["value"] for entry in entries if entry["op"].lower() == name)
+
+
+def _sum(networks: Mapping[str, Mapping[str, int]], name: str) -> int | None:
+    return sum(one[name] for one in networks.values()) if networks else None
