@@ -14,6 +14,7 @@ from playground.sample_talk import (
     TALK,
     Ask,
     Change,
+    Command,
     End,
     Press,
     React,
@@ -62,6 +63,8 @@ class Rehearsal:
                 await self._press(who, label)
             case Ask():
                 await self._ask(step)
+            case Command(who, name, options):
+                await self._act("slash", who, name=name, options=dict(options), wait=True)
             case End():
                 await self._act("slash", "speaker", name="session end", options={}, wait=True)
 

@@ -66,11 +66,20 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """Somebody gives a command of the lab; where there is none they are told so."""
+
+    who: Who
+    name: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """The speaker ends the session."""
 
 
-Step = Start | Say | Change | React | Press | Ask | End
+Step = Start | Say | Change | React | Press | Ask | Command | End
 
 TALK: tuple[Step, ...] = (
     Say("moderator", "こんばんは！21時になったら始めます。飲み物の準備をどうぞ☕"),
@@ -87,8 +96,13 @@ TALK: tuple[Step, ...] = (
     React("third", "kernel", "📝"),
     React("first", "kernel", "👍"),
     Say("speaker", "では実際に。`docker container run -p 80:80 nginx` を打ちます"),
+    Command(
+        "speaker", "container run", (("image", "nginx"), ("name", "demo"), ("ports", "80:80"))
+    ),
     Say("third", "はやい"),
     Say("first", "もう起動した👀"),
+    Command("first", "container run", (("image", "hello"),)),
+    Command("speaker", "container top", (("name", "demo"),)),
     Say(
         "third",
         "Ｑ．メモリの上限を超えたらどうなりますか\nQ. ディスクにも上限は付けられますか？",
@@ -103,6 +117,7 @@ TALK: tuple[Step, ...] = (
     Say("second", "Q: 登壇者さんの家のサーバは何台ですか？", key="servers"),
     Say("second", "Q.", key="empty"),
     Change("second", "empty", "Q. Can a VM move to another host while it runs?"),
+    Command("speaker", "container stop", (("name", "demo"),)),
     Say("speaker", "デモはここまで。質問タイムにしましょう！"),
     Press("speaker", "次の質問へ"),
     Say(
