@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -95,6 +95,7 @@ class LiveMessages:
         self._due: dict[Key, float] = {}
         self._recent: dict[int, deque[float]] = {}
         self._lost: set[Key] = set()
+        self._held: set[Key] = set()
         self._running = False
         self.edits = 0
 
@@ -130,7 +131,7 @@ class LiveMessages:
 
     def mark(self, kind: str, key: int) -> None:
         """Have a live message looked at soon."""
-        if not self._running:
+        if not self._running or (kind, key) in self._held:
             return
         row = self._rows.get((kind, key))
         # A row made by the change that marks it isn't known yet: lane 0 looks it up.
@@ -138,6 +139,16 @@ class LiveMessages:
         self._dirty.setdefault(lane, {})[(kind, key)] = None
         if lane not in self._editors:
             self._editors[lane] = asyncio.create_task(self._edit_lane(lane), name=f"live:{lane}")
+
+    @contextlib.contextmanager
+    def held(self, kind: str, key: int) -> Iterator[None]:
+        """Leave a live message to whoever edits it meanwhile; afterwards it is looked at."""
+        self._held.add((kind, key))
+        try:
+            yield
+        finally:
+            self._held.discard((kind, key))
+            self.mark(kind, key)
 
     def message_deleted(self, message_id: int) -> None:
         """Have a live message that somebody deleted posted again."""
@@ -154,11 +165,11 @@ class LiveMessages:
             self._lost.add(key)
             self.mark(*key)
 
-    async def respond(self, interaction: discord.Interaction[Any], kind: str, key: int) -> None:
-        """Answer a press on a live message with its new look, at once.
+    async def respond(self, interaction: discord.Interaction[Any], kind: str, key: int) -> bool:
+        """Answer a press on a live message with its new look, at once; say whether it was on it.
 
         Answers to interactions are outside the channel's edit budget, so whoever pressed
-        needn't wait for the editor. A press elsewhere (a private message) is only accepted.
+        needn't wait for the editor. A press elsewhere (a private message) is left to the caller.
         """
         row = await self._timeline.live_message(kind, key)
         on_it = (
@@ -169,9 +180,13 @@ class LiveMessages:
         face = await self._kinds[kind].render(row) if row is not None and on_it else None
         if row is None or face is None:
             self.mark(kind, key)
-            return
-        await interaction.response.edit_message(view=face.view)
+            return on_it
+        if interaction.response.is_done():
+            await interaction.edit_original_response(view=face.view)
+        else:
+            await interaction.response.edit_message(view=face.view)
         await self._timeline.live_message_shows(kind, key, face.digest)
+        return True
 
     async def refresh_rows(self) -> None:
         """Read the rows again."""

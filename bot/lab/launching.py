@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -395,7 +395,8 @@ def assign(
     busy = set(taken)
     given: list[Port] = []
     for port in wanted:
-        candidates = [port.host, *span] if port.host in span else span
+        wish = port.wished or port.host
+        candidates = [wish, *span] if wish in span else span
         number = next(
             (
                 number
@@ -407,7 +408,7 @@ def assign(
         if number is None:
             raise NoPortFree
         busy.add((number, port.protocol))
-        given.append(Port(port.container, number, port.protocol))
+        given.append(Port(port.container, number, port.protocol, port.wished))
     return tuple(given)
 
 
@@ -428,9 +429,10 @@ def _resources(request: LaunchRequest, template: Template | None, limits: RoleLi
 
 
 def _ports(request: LaunchRequest, template: Template | None) -> tuple[Port, ...]:
-    if request.ports is not None:
-        return request.ports
-    return template.ports if template else ()
+    ports = request.ports
+    if ports is None:
+        ports = template.ports if template else ()
+    return tuple(replace(port, wished=port.host) for port in ports)
 
 
 def _lifetime(wanted: timedelta | None, limits: RoleLimits) -> timedelta | None:

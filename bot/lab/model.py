@@ -83,11 +83,12 @@ class LabRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """A published port. `host` is 0 while it is only wished for."""
+    """A published port. `host` is a wish until one is given; `wished` remembers it (0: none)."""
 
     container: int
     host: int = 0
     protocol: str = "tcp"
+    wished: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         end = "" if self.protocol == "tcp" else f"/{self.protocol}"

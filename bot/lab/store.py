@@ -45,11 +45,11 @@ _COLUMNS = frozenset(
 
 
 def _to_ports(text: str) -> tuple[Port, ...]:
-    return tuple(Port(container, host, protocol) for container, host, protocol in json.loads(text))
+    return tuple(Port(*port) for port in json.loads(text))
 
 
 def _from_ports(ports: Iterable[Port]) -> str:
-    return json.dumps([[port.container, port.host, port.protocol] for port in ports])
+    return json.dumps([[one.container, one.host, one.protocol, one.wished] for one in ports])
 
 
 def instance_of(row: sqlite3.Row) -> Instance:
