@@ -59,7 +59,26 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--jokes", action="store_true", help="with the questions marked as jokes")
     export.add_argument("--output", type=Path, help="file to write (default: standard output)")
     commands.add_parser("migrate", help="bring the database to this version and say what was done")
+    _add_lab(commands.add_parser("lab", help="set up, check or release a host of the lab"))
     return parser
+
+
+def _add_lab(lab: argparse.ArgumentParser) -> None:
+    actions = lab.add_subparsers(dest="action", metavar="ACTION", required=True)
+    set_up = actions.add_parser(
+        "setup-host", help="as root on the host: lay firewall rules, parent cgroup and probe"
+    )
+    set_up.add_argument("--subnet", help="that the lab's networks are in (default: lab.toml's)")
+    set_up.add_argument("--reserve-memory", type=float, metavar="SHARE", help="kept for the host")
+    set_up.add_argument("--reserve-cpus", type=float, metavar="CPUS", help="kept for the host")
+    set_up.add_argument("--busybox", type=Path, help="a static busybox where none is installed")
+    set_up.add_argument("--record", type=Path, help="file to make if anything was laid")
+    remove = actions.add_parser("remove-host", help="as root on the host: take all that away")
+    check = actions.add_parser("check-host", help="prove with probe containers that it holds")
+    for parser in (set_up, remove, check):
+        parser.add_argument("--file", type=Path, help="another lab.toml")
+        parser.add_argument("--host", help="the host's name in it")
+        parser.add_argument("--quiet", action="store_true", help="only what changed, or is wrong")
 
 
 def _run(settings: Settings, _options: argparse.Namespace) -> int:
@@ -125,12 +144,19 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> int:
     return 0
 
 
+def _lab(settings: Settings, options: argparse.Namespace) -> int:
+    from bot import lab_command
+
+    return lab_command.run(settings, options)
+
+
 _COMMANDS = {
     "run": _run,
     "playground": _playground,
     "doctor": _doctor,
     "export": _export,
     "migrate": _migrate,
+    "lab": _lab,
 }
 
 

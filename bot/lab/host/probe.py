@@ -1,0 +1,274 @@
+"""The probe: what a container tries to reach, to see whether the host's rules hold.
+
+Its image is a static busybox and a note of what was laid (`Laid`), both put there by
+`lab setup-host`: so a bot far away from the host knows them too.
+"""
+
+import hashlib
+import io
+import struct
+import tarfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from bot.errors import N_, OperatorError
+
+PROBE_IMAGE = "study/probe:latest"
+LABEL_LAID = "study-bot.laid"
+BUSYBOX = (Path("/bin/busybox"), Path("/usr/bin/busybox"), Path("/sbin/busybox"))
+LISTENS_ON = 8080
+# How long silence is listened to; each end of a probe's life has to fit beside it.
+SILENCE_SECONDS = 2
+_APPLETS = ("sh", "cat", "grep", "httpd", "ip", "nc", "ping", "sed", "sleep", "timeout")
+_LAID_FILE = "laid"
+_INTERPRETER_SEGMENT = 3  # PT_INTERP: there only in programs that need a loader
+
+
+class NoStaticBusybox(OperatorError):
+    """Nothing to make the probe of."""
+
+    message = N_(
+        "A statically linked busybox is needed for the probe; please install it (Debian and"
+        " Ubuntu: apt-get install busybox-static) and run this again."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """What `lab setup-host` laid, and what it knew of the host.
+
+    `addresses`: the host's own; `neighbours`: its router and name servers, the machines that
+    are most likely to answer an instance.
+    """
+
+    boot_id: str
+    subnet: str
+    memory_bytes: int
+    addresses: tuple[str, ...] = ()
+    neighbours: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return (
+            f"laid boot {self.boot_id}\nlaid subnet {self.subnet}\nlaid memory"
+            f" {self.memory_bytes}\nlaid addresses {' '.join(self.addresses)}\nlaid neighbours"
+            f" {' '.join(self.neighbours)}\n"
+        )
+
+    @classmethod
+    def read(cls, text: str) -> "Laid | None":
+        """Read it back out of a probe's output; None where it isn't whole."""
+        found = {
+            words[1]: tuple(words[2:])
+            for line in text.splitlines()
+            if len(words := line.split()) > 1 and words[0] == "laid"
+        }
+        try:
+            return cls(
+                boot_id=found["boot"][0],
+                subnet=found["subnet"][0],
+                memory_bytes=int(found["memory"][0]),
+                addresses=found["addresses"],
+                neighbours=found["neighbours"],
+            )
+        except (KeyError, IndexError, ValueError):
+            return None
+
+
+def find_busybox(preferred: Path | None = None) -> bytes:
+    """Return the bytes of a busybox that runs by itself.
+
+    Raises:
+        NoStaticBusybox: none is installed.
+    """
+    for path in (preferred, *BUSYBOX):
+        if path is not None and path.is_file() and _is_static(data := path.read_bytes()):
+            return data
+    raise NoStaticBusybox
+
+
+def probe_archive(busybox: bytes, laid: Laid) -> tuple[bytes, str]:
+    """Return the image's root file system, and the digest that tells whether it's the same."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for folder in ("bin", "tmp"):
+            entry = tarfile.TarInfo(folder)
+            entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+            archive.addfile(entry)
+        _add(archive, "bin/busybox", busybox, 0o755)
+        _add(archive, _LAID_FILE, str(laid).encode(), 0o644)
+        for applet in _APPLETS:
+            entry = tarfile.TarInfo(f"bin/{applet}")
+            entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
+            archive.addfile(entry)
+    data = buffer.getvalue()
+    return data, hashlib.sha256(data).hexdigest()
+
+
+def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.size, entry.mode = len(data), mode
+    archive.addfile(entry, io.BytesIO(data))
+
+
+def _is_static(data: bytes) -> bool:
+    """Say whether an ELF program asks for no loader."""
+    if data[:4] != b"\x7fELF":
+        return False
+    wide = data[4] == 2
+    order = "<" if data[5] == 1 else ">"
+    offset_at, size_at = (32, 54) if wide else (28, 42)
+    (offset,) = struct.unpack_from(f"{order}{'Q' if wide else 'I'}", data, offset_at)
+    size, count = struct.unpack_from(f"{order}HH", data, size_at)
+    kinds = (struct.unpack_from(f"{order}I", data, offset + n * size)[0] for n in range(count))
+    return _INTERPRETER_SEGMENT not in kinds
+
+
+# --- inside --------------------------------------------------------------------
+
+
+class Answer(StrEnum):
+    """What came back; anything at all means that the way is open."""
+
+    SILENT = "silent"
+    REACHED = "reached"
+    NO_WAY = "none"  # nothing was sent: this container has no address of that family
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Something to try. `port` 0: a ping."""
+
+    key: str
+    address: str
+    port: int = 0
+
+
+_SAY = f"""
+# An IPv6 address can't be used before the kernel knows that nobody else has it.
+for round in 1 2 3 4 5 6 7 8 9 10; do
+  ip -6 addr 2>/dev/null | grep -q tentative || break
+  sleep 0.3
+done
+cat /{_LAID_FILE}
+echo "boot $(cat /proc/sys/kernel/random/boot_id)"
+echo "addresses $(ip -o addr 2>/dev/null | grep -v ' lo ' | sed 's/.* inet6* //; s/[ /].*//')" |
+  sed ':a; N; $!ba; s/\\n/ /g'
+echo "memory $(sed -n 's/^hierarchical_memory_limit //p' /sys/fs/cgroup/memory/memory.stat \
+  2>/dev/null)"
+"""
+
+# A refusal, an unreachable port, a host that the router doesn't find: all of it was let through.
+# For IPv6 a missing neighbour is silence: the question for it was dropped.
+_TRY = f"""
+try() {{
+  if [ "$3" = 0 ]; then
+    if ping -c 1 -W {SILENCE_SECONDS} "$2" >/dev/null 2>&1
+    then echo "try $1 $2 $3 reached"; else echo "try $1 $2 $3 silent"; fi
+    return
+  fi
+  said=$(timeout {SILENCE_SECONDS + 1} nc -w {SILENCE_SECONDS} "$2" "$3" </dev/null 2>&1) \
+    && said=open
+  case "$2 $said" in
+    *"timed out"*) said=silent ;;
+    *:*" "*"etwork is unreachable"* | *:*" "*"annot assign"* | *:*" "*"an't assign"*) said=none ;;
+    *:*" "*"o route to host"*) said=silent ;;
+    *) said=reached ;;
+  esac
+  echo "try $1 $2 $3 $said"
+}}
+"""
+
+_EACH = """
+gateway=$(ip route 2>/dev/null | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')
+gateway6=$(ip -6 route 2>/dev/null | sed -n 's/^default via \\([^ ]*\\).*/\\1/p')
+while [ $# -ge 3 ]; do
+  address=$2
+  [ "$address" = gateway ] && address=$gateway
+  [ "$address" = gateway6 ] && address=$gateway6
+  [ -n "$address" ] && try "$1" "$address" "$3" &
+  shift 3
+done
+wait
+echo finished
+"""
+
+_UNTIL_ANSWER = """
+for round in 1 2 3; do
+  said=$(
+    for address in "$@"; do
+      timeout 1 nc -w 1 "$address" {port} </dev/null >/dev/null 2>&1 \
+        && echo "try beside $address {port} reached" &
+    done
+    wait
+  )
+  [ -n "$said" ] && echo "$said" && break
+  sleep 0.3
+done
+echo finished
+"""
+
+
+def listener() -> tuple[str, ...]:
+    """Return the command of a container that answers."""
+    return ("/bin/busybox", "httpd", "-f", "-p", str(LISTENS_ON), "-h", "/tmp")  # noqa: S108
+
+
+def trier(targets: Iterable[Target]) -> tuple[str, ...]:
+    """Return the command of a container that tries all targets at once and says how it went."""
+    words = [word for each in targets for word in (each.key, each.address, str(each.port))]
+    return ("/bin/busybox", "sh", "-c", _SAY + _TRY + _EACH, "probe", *words)
+
+
+def beside(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Return the command of a container that waits until one of the addresses answers."""
+    script = _SAY + _UNTIL_ANSWER.format(port=LISTENS_ON)
+    return ("/bin/busybox", "sh", "-c", script, "probe", *addresses)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a probe said."""
+
+    laid: Laid | None
+    boot_id: str
+    addresses: tuple[str, ...]
+    memory_limit_bytes: int | None
+    answers: Mapping[Target, Answer]
+    finished: bool
+
+    @property
+    def has_ipv6(self) -> bool:
+        """Whether it had any IPv6 address at all."""
+        return any(":" in address for address in self.addresses)
+
+    def reached(self, *keys: str) -> list[Target]:
+        """Return which targets answered in any way."""
+        return [
+            target
+            for target, answer in self.answers.items()
+            if answer is Answer.REACHED and target.key in keys
+        ]
+
+
+def hear(output: str) -> Heard:
+    """Read what a probe printed."""
+    boot_id, addresses, limit = "", (), None
+    answers: dict[Target, Answer] = {}
+    finished = False
+    for line in output.splitlines():
+        match line.split():
+            case ["boot", found]:
+                boot_id = found
+            case ["addresses", *found]:
+                addresses = tuple(found)
+            case ["memory", found] if found.isdigit():
+                limit = int(found)
+            case ["try", key, address, port, said]:
+                answers[Target(key, address, int(port))] = Answer(said)
+            case ["finished"]:
+                finished = True
+            case _:
+                pass
+    return Heard(Laid.read(output), boot_id, addresses, limit, answers, finished)
