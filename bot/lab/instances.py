@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from datetime import timedelta
 
 from bot.database import Transaction
@@ -34,6 +35,7 @@ _LOG_BYTES = 1024 * 1024
 _READINGS_KEPT = 1000
 _PAIR_SECONDS = 0.5
 _FRESH_SECONDS = 60.0
+_SIZE_SECONDS = 30.0
 _LISTED = 15
 
 
@@ -49,6 +51,8 @@ class Instances:
         self._catalogue = catalogue
         self._hosts = hosts
         self._readings: OrderedDict[int, Counters] = OrderedDict()
+        # How large their disks were, and when that was asked: it costs the engine some work.
+        self._sizes: dict[int, tuple[float, int | None]] = {}
         # Those somebody is at right now: whoever compares rows with hosts leaves them alone.
         self._busy: Counter[int] = Counter()
         self.freed: Callable[[], None] = lambda: None
@@ -141,12 +145,18 @@ class Instances:
         if exact or before is None:
             before = await host.call(host.driver.counters, engine_id)
             await asyncio.sleep(_PAIR_SECONDS)
-        now = await host.call(host.driver.counters, engine_id, with_size=exact)
+        sized_at, size = self._sizes.get(instance.id, (float("-inf"), None))
+        with_size = exact or before.at - sized_at > _SIZE_SECONDS
+        now = await host.call(host.driver.counters, engine_id, with_size=with_size)
         if now.at - before.at > _FRESH_SECONDS:
             return await self.figures(instance, exact=True)
+        if with_size:
+            self._sizes[instance.id] = (now.at, now.disk_used_bytes)
+        else:
+            now = replace(now, disk_used_bytes=size)
         self._readings[instance.id] = now
         while len(self._readings) > _READINGS_KEPT:
-            self._readings.popitem(last=False)
+            self._sizes.pop(self._readings.popitem(last=False)[0], None)
         return figures(before, now)
 
     async def logs(
@@ -208,7 +218,7 @@ class Instances:
         host, engine_id = self._place(instance)
         with self._at(instance):
             await host.work(WORK_SECONDS, host.driver.start, engine_id)
-            return await self._change(instance, events.RESUMED, by, state=State.RUNNING)
+            return await self._runs_again(instance, host, engine_id, events.RESUMED, by)
 
     async def stop(self, instance: Instance, by: Person) -> Instance:
         """Stop it: politely, then by force. It stays, and its lease runs on.
@@ -241,7 +251,7 @@ class Instances:
                 WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
             )
             self._readings.pop(instance.id, None)
-            return await self._change(instance, events.RESTARTED, by, state=State.RUNNING)
+            return await self._runs_again(instance, host, engine_id, events.RESTARTED, by)
 
     async def extend(self, instance: Instance, by: Person) -> Instance:
         """Give it more time, as often as its owner's role may.
@@ -271,8 +281,28 @@ class Instances:
 
         return await self._database.write(work)
 
+    async def extend_soon(self, guild_id: int, by: Person) -> list[Instance]:
+        """Give more time to those of one's own that end soon; return them.
+
+        Raises:
+            NoMoreExtensions: one of them got as much as is allowed already.
+        """
+        soon = self._timeline.clock() + self._catalogue.warning
+        own = await self._database.read(store.alive, guild_id=guild_id, owner_id=by.id)
+        ending = [one for one in own if one.deadline is not None and one.deadline <= soon]
+        return [await self.extend(one, by) for one in ending]
+
     async def publish(self, instance: Instance, by: Person, *, public: bool) -> Instance:
         """Show a private one to everybody, or not any more; for those who run the talk.
+
+        Raises:
+            NotAllowed.
+        """
+        await self.require_staff(instance, by)
+        return await self._change(instance, events.PUBLISHED, by, public=public)
+
+    async def require_staff(self, instance: Instance, by: Person) -> None:
+        """Let those through who run the talk that an instance belongs to.
 
         Raises:
             NotAllowed.
@@ -280,7 +310,6 @@ class Instances:
         session = await self._database.read(get_session, instance.session_id, instance.guild_id)
         if not self._access.is_staff(by, instance, session):
             raise NotAllowed
-        return await self._change(instance, events.PUBLISHED, by, public=public)
 
     async def remove(self, instance: Instance, by: Person | None, reason: str) -> Instance:
         """Remove it from its host with all it holds there.
@@ -297,6 +326,7 @@ class Instances:
                 await host.work(WORK_SECONDS, host.driver.remove, marked.engine_id)
             removed = await self._database.write(self._removed, marked, by, reason)
         self._readings.pop(instance.id, None)
+        self._sizes.pop(instance.id, None)
         self.freed()
         return removed
 
@@ -342,12 +372,12 @@ class Instances:
                 instance, events.THAWED, by, state=State.RUNNING, frozen_by=None
             )
 
-    async def freeze_owner(self, guild_id: int, user_id: int) -> int:
+    async def freeze_owner(self, guild_id: int, user_id: int, why: str = "muted") -> int:
         """Freeze what somebody has who was timed out, kicked or banned; return how many."""
         frozen = 0
         for instance in await self._database.read(store.alive, guild_id=guild_id, owner_id=user_id):
             try:
-                frozen += (await self.freeze(instance, None, "muted")).state is State.FROZEN
+                frozen += (await self.freeze(instance, None, why)).state is State.FROZEN
             except StudyBotError:
                 continue  # Its host is away: looked at again when it is back.
         return frozen
@@ -368,6 +398,21 @@ class Instances:
         if instance.engine_id is None or instance.state not in ALIVE:
             raise ContainerGone
         return self._hosts.get(instance.host), instance.engine_id
+
+    async def _runs_again(
+        self, instance: Instance, host: Host, engine_id: str, kind: str, by: Person
+    ) -> Instance:
+        """Note that it runs, as which process, and that its last end is the past."""
+        state = await host.call(host.driver.inspect, engine_id)
+        return await self._change(
+            instance,
+            kind,
+            by,
+            state=State.RUNNING,
+            process_id=state.process_id,
+            exit_code=None,
+            out_of_memory=False,
+        )
 
     async def _change(
         self, instance: Instance, kind: str, by: Person | None, **values: object
