@@ -24,6 +24,7 @@ from bot.lab.drivers.base import (
     PullProgress,
     bridge_name,
 )
+from bot.lab.drivers.fake import FakeDriver, Offered
 from bot.lab.model import HostSettings
 
 __all__ = [
@@ -40,12 +41,14 @@ __all__ = [
     "ContainerState",
     "Counters",
     "ExecResult",
+    "FakeDriver",
     "FoundImage",
     "HostFacts",
     "Image",
     "Layer",
     "LayerState",
     "Network",
+    "Offered",
     "Process",
     "PullProgress",
     "bridge_name",
