@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 import structlog
 
 from bot.database import Transaction
-from bot.errors import StudyBotError
-from bot.guilds import muted
+from bot.errors import Conflict, StudyBotError
+from bot.guilds import Person, muted
 from bot.lab import events, reasons, store
+from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import LABEL_INSTALLATION, LABEL_INSTANCE, ContainerState
 from bot.lab.errors import LabError
@@ -38,6 +39,7 @@ class Keeper:
     def __init__(
         self,
         timeline: Timeline,
+        access: Access,
         catalogue: Catalogue,
         hosts: Hosts,
         instances: Instances,
@@ -48,6 +50,7 @@ class Keeper:
     ) -> None:
         self._timeline = timeline
         self._database = timeline.database
+        self._access = access
         self._catalogue = catalogue
         self._hosts = hosts
         self._instances = instances
@@ -95,7 +98,22 @@ class Keeper:
         if by_session:
             await self._database.write(work)
 
-    async def remove_all(self, instances: Iterable[Instance], reason: str) -> int:
+    async def take_away(self, instance: Instance, by: Person) -> None:
+        """Remove an instance for somebody; a launch is taken back, another's owner is told.
+
+        Raises:
+            HostUnreachable: it is removed when the host is back. Conflict: it is up by now.
+        """
+        if instance.state in (State.QUEUED, State.LAUNCHING):
+            await self._launcher.cancel(instance, by)
+        elif instance.owner_id == by.id:
+            await self._instances.remove(instance, by, reasons.REMOVED)
+        else:
+            await self.remove_all([instance], reasons.KILLED, by)
+
+    async def remove_all(
+        self, instances: Iterable[Instance], reason: str, by: Person | None = None
+    ) -> int:
         """Remove instances and have their owners told, in one message; return how many went.
 
         What its host doesn't let go of now goes when the host is back.
@@ -103,7 +121,7 @@ class Keeper:
         removed: list[Instance] = []
         for instance in instances:
             try:
-                gone = await self._instances.remove(instance, None, reason)
+                gone = await self._instances.remove(instance, by, reason)
             except StudyBotError as error:
                 log.warning("could not remove", instance_id=instance.id, why=str(error))
                 continue
@@ -178,10 +196,27 @@ class Keeper:
                 changed = store.update(tx, instance_id, deadline=deadline)
                 self._timeline.append(tx, events.event(events.POSTPONED, changed))
 
-    async def clear(self, session_id: int) -> int:
-        """Remove all of a session's instances; return how many there were."""
-        there = await self._database.read(store.alive, session_id=session_id)
-        return await self.remove_all(there, reasons.CLEARED)
+    async def clear(self, session: Session, by: Person) -> int:
+        """Remove all of a session's instances; return how many went.
+
+        Raises:
+            NotAllowed: `by` doesn't run the talk.
+        """
+        self._access.require_lead(by, session)
+        there = await self._database.read(store.alive, session_id=session.id)
+        event = NewEvent(events.CLEARED, session.guild_id, session.id, session.channel_id, by.id)
+        await self._database.write(lambda tx: self._timeline.append(tx, event))
+        up = [one for one in there if not await self._took_back(one, by)]
+        return len(there) - len(up) + await self.remove_all(up, reasons.CLEARED, by)
+
+    async def _took_back(self, instance: Instance, by: Person) -> bool:
+        if instance.state not in (State.QUEUED, State.LAUNCHING):
+            return False
+        try:
+            await self._launcher.cancel(instance, by)
+        except Conflict:
+            return False  # It is up by now.
+        return True
 
     # --- rows and hosts ---
 

@@ -70,7 +70,9 @@ async def open_lab(
     steps = Steps(timeline, installation, images, networks, progress)
     instances = Instances(timeline, access, catalogue, hosts)
     launcher = Launcher(timeline, access, catalogue, hosts, steps, progress)
-    keeper = Keeper(timeline, catalogue, hosts, instances, launcher, networks, images, installation)
+    keeper = Keeper(
+        timeline, access, catalogue, hosts, instances, launcher, networks, images, installation
+    )
     proving = Proving(installation)
     instances.freed = launcher.wake
 
