@@ -85,7 +85,7 @@ class Engine:
 
     async def volumes(self, image: str) -> list[str]:
         """Return where an image declares volumes."""
-        found = await self._inspect(f"/images/{quote(image, safe='/:')}/json")
+        found = await self._inspect(f"/images/{quote(image, safe='/:@')}/json")
         config = cast("dict[str, Any]", found.get("Config") or {})
         return list(cast("dict[str, Any]", config.get("Volumes") or {}))
 

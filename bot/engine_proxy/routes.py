@@ -87,8 +87,9 @@ _PARAMETERS = {
     "t": r"[0-9]{1,4}",
     "signal": r"[A-Z0-9+-]{1,16}",
     # The engine runs ps on its machine with these: columns only, and none renamed.
-    "ps_args": r"-e?o ?[a-z_,]{1,200}",
+    "ps_args": r"-ef|-eo [a-z]{1,16}(?::[0-9]{1,3})?(?:,[a-z]{1,16}(?::[0-9]{1,3})?){0,20}",
 }
+_IMAGE_PARTS = rf"([^/]+)/({names.REPOSITORY})(?::({names.TAG}))?(?:@{names.DIGEST})?"
 # Without its tag a pull would fetch every one there is.
 _REQUIRED = {"fromImage": "tag", "repo": "tag"}
 
@@ -112,7 +113,7 @@ class Call:
     def target(self, replaced: Mapping[str, str]) -> str:
         """Write path and query anew, with the ids that were found for the names."""
         found = {f"{{{kind}}}": name for kind, name in {**self.names, **replaced}.items()}
-        parts = [quote(found.get(part, part), safe="/:") for part in self.parts]
+        parts = [quote(found.get(part, part), safe="/:@") for part in self.parts]
         query = f"?{urlencode(self.query)}" if self.query else ""
         return f"{self.version}/{'/'.join(parts)}{query}"
 
@@ -187,8 +188,6 @@ def _decoded(path: str) -> str:
 
 
 def _query(raw: str, route: _Route) -> dict[str, str]:
-    if not raw:
-        return {}
     try:
         pairs = parse_qsl(
             raw, keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=32
@@ -239,10 +238,9 @@ def _check_tag(call: Call, rules: Rules) -> None:
     """
     if rules.mirror is None:
         raise Refused("no image may be given a name: STUDY_BOT_PROXY_MIRROR is not set")
-    repository = call.query["repo"].removeprefix("docker.io/").removeprefix("library/")
-    wanted = f"{repository}:{call.query['tag']}"
-    source = call.names["image"]
-    if source.removeprefix(f"{rules.mirror}/").removeprefix("library/") != wanted:
-        raise Refused(f"{source} may not be named {wanted}: only the mirror's image of that name")
-    if "/" not in source or source.split("/")[0] != rules.mirror:
-        raise Refused(f"{source} is not from the mirror {rules.mirror}")
+    found = re.fullmatch(_IMAGE_PARTS, call.names["image"], re.ASCII)
+    registry, repository, tag = found.groups() if found is not None else (None, "", None)
+    wanted = call.query["repo"].removeprefix("docker.io/")
+    is_same = repository.removeprefix("library/") == wanted.removeprefix("library/")
+    if registry != rules.mirror or not is_same or tag not in {None, call.query["tag"]}:
+        raise Refused(f"only the image of that name in {rules.mirror} may be called {wanted}")
