@@ -150,12 +150,23 @@ def _lab(settings: Settings, options: argparse.Namespace) -> int:
     return lab_command.run(settings, options)
 
 
+def _engine_proxy(_settings: Settings, options: argparse.Namespace) -> int:
+    from bot import engine_proxy
+
+    settings = engine_proxy.ProxySettings.from_environment()
+    if options.check:
+        return 0 if engine_proxy.answers(settings.listen) else 1
+    asyncio.run(engine_proxy.run(settings))
+    return 0
+
+
 _COMMANDS = {
     "run": _run,
     "playground": _playground,
     "doctor": _doctor,
     "export": _export,
     "migrate": _migrate,
+    "engine-proxy": _engine_proxy,
     "lab": _lab,
 }
 
