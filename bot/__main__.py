@@ -59,6 +59,10 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--jokes", action="store_true", help="with the questions marked as jokes")
     export.add_argument("--output", type=Path, help="file to write (default: standard output)")
     commands.add_parser("migrate", help="bring the database to this version and say what was done")
+    proxy = commands.add_parser(
+        "engine-proxy", help="stand between the bot and a Docker Engine (docs/docker.md)"
+    )
+    proxy.add_argument("--check", action="store_true", help="only say whether it answers")
     _add_lab(commands.add_parser("lab", help="set up, check or release a host of the lab"))
     return parser
 
