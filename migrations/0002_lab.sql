@@ -97,3 +97,6 @@ CREATE TABLE lab_images (
     used_at   INTEGER NOT NULL,
     PRIMARY KEY (host, reference)
 ) STRICT, WITHOUT ROWID;
+
+-- /lab audit reads a guild's latest events of the lab.
+CREATE INDEX events_of_lab ON events (guild_id, id) WHERE kind GLOB 'lab.*';

@@ -1,8 +1,9 @@
 """Images: list, search, pull once for all who wait, remove, and keep the cache small."""
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -16,6 +17,7 @@ from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import FoundImage, Image, PullProgress
 from bot.lab.errors import (
+    BadImageName,
     HostUnreachable,
     ImageInUse,
     ImageNotAllowed,
@@ -81,8 +83,28 @@ class Images:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The tags of local images, as last seen."""
+        """The tags of local images that are allowed here, as last seen."""
         return self._names
+
+    def names_for(self, session: Session, by: Person) -> tuple[str, ...]:
+        """Return the local images somebody may name in a session, as last seen."""
+        role = self._access.role(by, session)
+        return self._names if self._catalogue.limits[role].plain_images else ()
+
+    async def refresh_names(self) -> None:
+        """Look which images there are, for those who will name one."""
+        lists = await asyncio.gather(
+            *(host.call(host.driver.images) for host in self._hosts.up), return_exceptions=True
+        )
+        self._saw(one for images in lists if isinstance(images, list) for one in images)
+
+    def _saw(self, images: Iterable[Image]) -> None:
+        names: set[str] = set()
+        for tag in (tag for image in images for tag in image.tags):
+            with contextlib.suppress(BadImageName):
+                if self._catalogue.allows_image(ImageReference.parse(tag)):
+                    names.add(tag)
+        self._names = tuple(sorted(names))
 
     async def local(self, guild_id: int) -> list[Image]:
         """List the images of the hosts that answer, newest first.
@@ -96,7 +118,7 @@ class Images:
             raise HostUnreachable
         lists = await asyncio.gather(*(host.call(host.driver.images) for host in hosts))
         found = {image.id: image for images in lists for image in images if image.tags}
-        self._names = tuple(tag for image in found.values() for tag in image.tags)
+        self._saw(found.values())
         return list(found.values())
 
     async def search(self, guild_id: int, term: str) -> list[FoundImage]:

@@ -13,6 +13,7 @@ from bot.guilds import Person
 from bot.lab import events, store
 from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
+from bot.lab.directory import alive_with_sessions
 from bot.lab.drivers import Counters, ExecResult, Process
 from bot.lab.errors import (
     ContainerGone,
@@ -112,7 +113,7 @@ class Instances:
             LabOff, NoLab.
         """
         self._access.require_lab(guild_id)
-        found = await self._database.read(_with_sessions, guild_id)
+        found = await self._database.read(alive_with_sessions, guild_id)
         return [
             instance
             for instance, session in found
@@ -466,16 +467,3 @@ def _require_running(instance: Instance) -> None:
     _require_thawed(instance)
     if instance.state is not State.RUNNING:
         raise NotRunning(name=instance.name)
-
-
-def _with_sessions(
-    connection: store.Reader, guild_id: int
-) -> list[tuple[Instance, Session | None]]:
-    sessions: dict[int, Session | None] = {}
-    found: list[tuple[Instance, Session | None]] = []
-    for instance in store.alive(connection, guild_id=guild_id):
-        if instance.session_id not in sessions:
-            session = get_session(connection, instance.session_id, guild_id)
-            sessions[instance.session_id] = session
-        found.append((instance, sessions[instance.session_id]))
-    return found

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from bot.database import Transaction, fact, put_fact
 from bot.guilds import GuildService
 from bot.lab.access import Access
+from bot.lab.audit import Audit
 from bot.lab.catalogue import Catalogue
+from bot.lab.directory import Directory
 from bot.lab.drivers import ContainerDriver
 from bot.lab.hosts import Host, Hosts
 from bot.lab.images import Images
@@ -19,6 +21,7 @@ from bot.lab.model import HostSettings
 from bot.lab.networks import Networks
 from bot.lab.progress import ProgressBoard
 from bot.lab.proving import Proving
+from bot.lab.standing import Standings
 from bot.lab.steps import Steps
 from bot.sessions import SessionService
 from bot.timeline import Timeline
@@ -32,12 +35,15 @@ class Lab:
 
     catalogue: Catalogue
     access: Access
+    audit: Audit
+    directory: Directory
     hosts: Hosts
     images: Images
     instances: Instances
     launcher: Launcher
     keeper: Keeper
     proving: Proving
+    standings: Standings
     installation: str
 
 
@@ -85,9 +91,22 @@ async def open_lab(
 
     hosts.on_up += [fresh, proving.prove, keeper.reconcile, go_on]
     await access.load()
+    directory = Directory(timeline, access)
+    await directory.load()
     try:
         yield Lab(
-            catalogue, access, hosts, images, instances, launcher, keeper, proving, installation
+            catalogue=catalogue,
+            access=access,
+            audit=Audit(timeline, access),
+            directory=directory,
+            hosts=hosts,
+            images=images,
+            instances=instances,
+            launcher=launcher,
+            keeper=keeper,
+            proving=proving,
+            standings=Standings(timeline, hosts),
+            installation=installation,
         )
     finally:
         await hosts.close()

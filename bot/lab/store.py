@@ -1,4 +1,4 @@
-"""SQL of instances, their ports and networks."""
+"""SQL of instances, their ports and networks, and of what the lab remembers beside them."""
 
 import json
 import sqlite3
@@ -17,6 +17,7 @@ from bot.lab.model import (
     Stage,
     State,
 )
+from bot.timeline import Event, event_of
 
 Reader = sqlite3.Connection | Transaction
 
@@ -369,6 +370,38 @@ def set_banned(
             "DELETE FROM lab_bans WHERE guild_id = ? AND user_id = ?", (guild_id, user_id)
         ).rowcount
     )
+
+
+# --- audit ---
+
+
+def audited(
+    connection: Reader, guild_id: int, kinds: Sequence[str], *, about: int | None, limit: int
+) -> list[tuple[Event, Instance | None]]:
+    """Return a guild's latest events of some kinds, newest first, each with its instance.
+
+    `about`: only what this person did, and what happened to them and to theirs.
+    """
+    whose = (
+        " AND (e.actor_id = :about OR json_extract(e.data, '$.user_id') = :about"
+        " OR json_extract(e.data, '$.instance_id') IN (SELECT id FROM instances"
+        " WHERE guild_id = :guild AND owner_id = :about))"
+    )
+    names = ",".join(f":kind{number}" for number in range(len(kinds)))
+    # Said twice, so that the index of the lab's events serves.
+    rows = connection.execute(
+        "SELECT e.* FROM events e WHERE e.guild_id = :guild AND e.kind GLOB 'lab.*'"  # noqa: S608
+        f" AND e.kind IN ({names}){whose if about is not None else ''}"
+        " ORDER BY e.id DESC LIMIT :limit",
+        {
+            "guild": guild_id,
+            "about": about,
+            "limit": limit,
+            **{f"kind{number}": kind for number, kind in enumerate(kinds)},
+        },
+    )
+    found = [event_of(row) for row in rows]
+    return [(event, get(connection, event.data.get("instance_id", 0))) for event in found]
 
 
 # --- forgetting ---
