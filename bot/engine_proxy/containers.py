@@ -10,7 +10,7 @@ from typing import Any, cast
 from bot.engine_proxy.container_fields import CONTAINER
 from bot.engine_proxy.refusal import Refused
 from bot.engine_proxy.schema import record
-from bot.engine_proxy.settings import ALL_PORTS, Rules
+from bot.engine_proxy.settings import Rules
 
 LABEL = "study-bot.installation"
 
@@ -113,8 +113,7 @@ def _check_ports(host: dict[str, Any], rules: Rules) -> None:
     for place, bindings in host.get("PortBindings", {}).items():
         for binding in bindings:
             number = int(binding.get("HostPort") or 0)
-            # Without a number the engine chooses, and never one below 1024.
-            if number not in rules.ports and (number or rules.ports != ALL_PORTS):
+            if number not in rules.ports:
                 raise Refused(f"host port {number} for {place} is not in STUDY_BOT_PROXY_PORTS")
             address = binding.get("HostIp", "")
             try:

@@ -13,7 +13,6 @@ from bot.errors import N_, OperatorError
 
 PREFIX = "STUDY_BOT_PROXY_"
 T = TypeVar("T")
-ALL_PORTS = range(1024, 65536)
 
 # What runs a container no less confined than runc does. Others (nvidia …) hand devices in.
 RUNTIMES = frozenset(
@@ -47,7 +46,7 @@ class Rules:
     bind: frozenset[IPv4Address | IPv6Address] = frozenset(
         {IPv4Address("127.0.0.1"), IPv6Address("::1")}
     )
-    ports: range = ALL_PORTS
+    ports: range = range(30000, 31000)
     runtimes: frozenset[str] = RUNTIMES
     mirror: str | None = None
 

@@ -19,7 +19,7 @@ from bot.engine_proxy.settings import Rules
 from bot.lab.capabilities import DEFAULT_CAPABILITIES, MORE_CAPABILITIES
 from bot.lab.drivers.base import ContainerSpec, Network, bridge_name
 from bot.lab.drivers.safety import create_body
-from bot.lab.model import Port, Resources
+from bot.lab.model import HostSettings, Port, Resources
 from tests.engine_proxy.conftest import CONTAINER, LABEL
 
 RULES = Rules()
@@ -162,7 +162,8 @@ HOST_CONFIGS: list[Json] = [
     {"CgroupParent": "system.slice"},
     {"PublishAllPorts": True},
     {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "80"}]}},
-    {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "1023-2000"}]}},
+    {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": ""}]}},
+    {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "30000-30010"}]}},
     {"PortBindings": {"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "70000"}]}},
     {"PortBindings": {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "30080"}]}},
     {"PortBindings": {"80/tcp": [{"HostIp": "", "HostPort": "30080"}]}},
@@ -412,7 +413,9 @@ def test_bytes_of_any_kind_are_read_or_refused(data: bytes) -> None:
         look()
 
 
-def test_the_default_subnet_is_the_labs() -> None:
-    from bot.lab.model import HostSettings
+def test_what_is_decided_without_settings_is_what_the_lab_decides() -> None:
+    host = HostSettings("here", "unix:///x")
 
-    assert IPv4Network(HostSettings("here", "unix:///x").subnet) == RULES.subnet
+    assert IPv4Network(host.subnet) == RULES.subnet
+    assert range(host.port_first, host.port_last + 1) == RULES.ports
+    assert ip_address(host.bind_address) in RULES.bind
