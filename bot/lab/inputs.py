@@ -40,7 +40,7 @@ LEAST_CPUS, MOST_CPUS = 0.01, 1024.0
 
 _HIGHEST_PORT = 65535
 _UNITS = {"": 1, "k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
-_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?([kmgt]?)(?:i?b)?", re.ASCII)
+_SIZE = re.compile(r"(\d{1,18}(?:\.\d{1,6})?) ?([kmgt]?)(?:i?b)?", re.ASCII)
 _PORT = re.compile(r"(?:(\d{1,5}):)?(\d{1,5})(?:/(tcp|udp))?", re.ASCII)
 _CPUS = re.compile(r"\d{0,5}(?:\.\d{0,9})?", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}

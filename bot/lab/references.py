@@ -130,7 +130,7 @@ class ImagePattern:
         # With something in the place of each `*` it must be a name that the engine takes.
         ImageReference.parse(plain.replace("*", "0"))
         if plain == OFFICIAL:
-            plain = f"{HUB}/{_LIBRARY}*"
+            return cls(re.compile(re.escape(f"{HUB}/{_LIBRARY}") + "[^/]+"), None, None)
         name, tag, digest = _split(plain)
         if digest is not None and "*" in digest:
             raise BadImageName(text=text)
