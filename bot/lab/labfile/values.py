@@ -17,6 +17,7 @@ from bot.lab.inputs import (
     MOST_CPUS,
     MOST_VARIABLE_LENGTH,
     MOST_VARIABLES,
+    check_environment,
     parse_duration,
     parse_ports,
     parse_size,
@@ -211,6 +212,20 @@ def _writable(text: str) -> None:
         raise ValueError("can't be made writable")
 
 
+def _runtime(text: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text, re.ASCII):
+        raise ValueError("must be a runtime's name as the engine lists it")
+
+
+def _variable(key: str) -> None:
+    try:
+        check_environment({key: ""})
+    except StudyBotError:
+        raise ValueError(
+            "a variable's name has letters, digits and underscores, no digit first"
+        ) from None
+
+
 def _port_entry(value: object) -> object:
     return str(value) if type(value) is int else value
 
@@ -231,14 +246,14 @@ PublicName = Annotated[str, _checked(_public_name)]
 PortRange = Annotated[str, _checked(port_range)]
 Subnet = Annotated[str, _checked(_subnet)]
 Mirror = Annotated[str, _checked(mirror_of)]
-Runtime = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$")]
+Runtime = Annotated[str, _checked(_runtime)]
 AddedCapability = Annotated[str, _checked(_added_capability)]
 DroppedCapability = Annotated[str, _checked(_dropped_capability)]
 WritableFolder = Annotated[str, _checked(_writable)]
 PortEntry = Annotated[str, BeforeValidator(_port_entry), _checked(parse_ports)]
 Environment = Annotated[
     dict[
-        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")],
+        Annotated[str, _checked(_variable)],
         Annotated[str, Field(max_length=MOST_VARIABLE_LENGTH)],
     ],
     Field(max_length=MOST_VARIABLES),
