@@ -62,6 +62,8 @@ class Bench:
         self.client = docker.DockerClient(address, version="1.41")
         self._references: list[str] = []
         self._numbers = 0
+        # Makes the noise in images differ, so that pulls have something to fetch.
+        self.seed = secrets.randbits(60)
         self.image = self.load(Recipe(f"{self.name('image')}:1", command=("sleep", "3600")))
 
     def name(self, what: str) -> str:
@@ -101,15 +103,22 @@ class Bench:
         self.driver.start(engine_id)
         return engine_id
 
-    def network(self) -> Network:
+    @staticmethod
+    def network_of(installation: str) -> Network:
         """Describe a network that nobody else has."""
         number = secrets.randbelow(2**16)
         return Network(
-            name=self.name("n"),
+            name=f"{installation}-n-{secrets.token_hex(3)}",
             bridge=f"stt{secrets.token_hex(4)}",
             subnet=f"10.{240 + number // 2**13}.{number // 32 % 256}.{number % 16 * 16}/28",
-            labels={LABEL_INSTALLATION: self.installation},
+            labels={LABEL_INSTALLATION: installation},
         )
+
+    def network(self) -> Network:
+        """Make a network that nobody else has."""
+        made = self.network_of(self.installation)
+        self.driver.ensure_network(made)
+        return made
 
     def clean_up(self) -> None:
         """Take everything away that was made here."""

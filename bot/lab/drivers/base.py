@@ -113,12 +113,22 @@ class PullProgress:
 
     @property
     def fraction(self) -> float:
-        """How far it is, 0 to 1."""
+        """How far it is, 0 to 1.
+
+        The size of a layer is known when it begins to come; until then it counts as large as
+        the others are on average, so that the figure doesn't fall back with each.
+        """
         if not self.layers:
             return 0.0
         done = sum(layer.state is LayerState.DONE for layer in self.layers)
         if self.total_bytes:
-            return min(1.0, self.current_bytes / self.total_bytes)
+            known = sum(layer.total_bytes > 0 for layer in self.layers)
+            unknown = sum(
+                layer.total_bytes == 0 and layer.state is not LayerState.DONE
+                for layer in self.layers
+            )
+            total = self.total_bytes * (known + unknown) / known
+            return min(1.0, self.current_bytes / total)
         return done / len(self.layers)
 
 
@@ -220,8 +230,9 @@ class ExecResult:
 class Counters:
     """The kernel's counters of an instance at one moment; None where it doesn't give one.
 
-    `at` is a monotonic reading in seconds, for rates alone. `memory_bytes` is what counts
-    against the limit; `memory_cache_bytes` is the part of it the kernel can take back.
+    `at` is a monotonic reading in seconds, for rates alone. `memory_bytes` is what `docker
+    stats` shows: all that counts against the limit but `memory_cache_bytes`, the cache of
+    files that the kernel takes back when it needs to.
     """
 
     at: float
