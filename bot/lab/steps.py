@@ -25,7 +25,7 @@ from bot.lab.images import Images
 from bot.lab.model import Instance, Port, Stage, State, Template
 from bot.lab.networks import Networks
 from bot.lab.progress import ProgressBoard
-from bot.lab.spec import container_spec, engine_name
+from bot.lab.spec import container_spec
 from bot.timeline import Timeline
 
 log = structlog.get_logger(__name__)
@@ -61,6 +61,8 @@ class Steps:
         self._networks = networks
         self._progress = progress
         self._cancelled: dict[int, threading.Event] = {}
+        # What launches under way have made on their hosts, to be undone if they fail.
+        self._made: dict[int, str] = {}
         self._afterwards: set[asyncio.Task[None]] = set()
 
     def cancel(self, instance_id: int) -> bool:
@@ -84,6 +86,7 @@ class Steps:
             log.info("launch failed", instance_id=instance.id, why=str(error))
             await self.fail(instance, error, host)
             return
+        self._made.pop(instance.id, None)
         self._progress.stage(instance.id, Stage.ANSWERING)
         await self._until_it_answers(instance, host)
         self._progress.end(instance.id)
@@ -96,10 +99,10 @@ class Steps:
         A host that doesn't answer now is cleaned when it is back: what carries our label and
         the name of an ended row goes.
         """
-        if host is not None:
-            name = engine_name(self._installation, instance.id)
+        engine_id = self._made.pop(instance.id, None)
+        if host is not None and engine_id is not None:
             try:
-                await host.work(WORK_SECONDS, host.driver.remove, name)
+                await host.work(WORK_SECONDS, host.driver.remove, engine_id)
             except LabError as problem:
                 log.warning("could not undo a launch", instance_id=instance.id, why=str(problem))
         at = self._timeline.clock()
@@ -144,6 +147,7 @@ class Steps:
                 if not self._networks.forget(host):
                     raise
                 continue
+            self._made[instance.id] = engine_id
             try:
                 _check(flag)
                 await host.work(WORK_SECONDS, host.driver.start, engine_id)
@@ -228,9 +232,8 @@ class Steps:
             await self._ready(instance, state)
 
     async def _look(self, instance: Instance, host: Host) -> ContainerState | None:
-        name = engine_name(self._installation, instance.id)
         try:
-            return await host.call(host.driver.inspect, name)
+            return await host.call(host.driver.inspect, instance.engine_id or "")
         except StudyBotError:
             return None
 

@@ -1,0 +1,165 @@
+"""The lab's rooms on a real file, over engines in memory and a clock that is told to go on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.guilds import Person
+from bot.lab import Catalogue, Instance, Lab, LaunchRequest, State, open_lab
+from bot.lab.drivers import FakeDriver
+from bot.lab.host import Finding, Proof
+from bot.lab.model import HostSettings
+from bot.sessions import Session
+from tests.end_to_end.driver import until
+from tests.storage.world import SPEAKER, Clock, World, world
+
+FILE = """
+[access]
+members = "everyone"
+min_days = 0
+
+[[templates]]
+name = "nginx"
+image = "study/nginx"
+ports = ["80:80"]
+
+[[templates]]
+name = "hello"
+image = "study/hello"
+
+[limits]
+per_session = 60
+
+[limits.attendee]
+instances = 1
+
+[images]
+allow = ["official"]
+"""
+
+
+@dataclass
+class LabWorld:
+    """Everything below Discord, with a lab."""
+
+    world: World
+    lab: Lab
+    drivers: dict[str, FakeDriver]
+    session: Session
+
+    @property
+    def driver(self) -> FakeDriver:
+        """The first host's engine."""
+        return next(iter(self.drivers.values()))
+
+    @property
+    def clock(self) -> Clock:
+        return self.world.clock
+
+    async def ask(self, by: Person = SPEAKER, what: str = "hello", **given: Any) -> Instance:
+        """Ask for a launch and return at once."""
+        session = given.pop("session", self.session)
+        request = LaunchRequest(session, session.channel_id, by, what, **given)
+        return await self.lab.launcher.request(request)
+
+    async def run(self, by: Person = SPEAKER, what: str = "hello", **given: Any) -> Instance:
+        """Launch and wait for what comes of it."""
+        return await self.over(await self.ask(by, what, **given))
+
+    async def over(self, instance: Instance) -> Instance:
+        """Wait until a launch is over; return the instance as it is then."""
+        async with asyncio.timeout(10):
+            async for _progress in self.lab.launcher.progress.watch(instance.id):
+                pass
+        return await self.now(instance)
+
+    async def now(self, instance: Instance) -> Instance:
+        """Read an instance again."""
+        found = await self.lab.instances.peek(instance.id, instance.guild_id)
+        assert found is not None
+        return found
+
+    async def until(self, instance: Instance, *states: State) -> Instance:
+        """Wait until an instance is in one of some states."""
+
+        async def there() -> Instance | None:
+            current = await self.now(instance)
+            return current if current.state in states else None
+
+        return await until(there, within_s=10)
+
+    async def look(self) -> None:
+        """Look after all hosts once, as happens every few seconds."""
+        for host in self.lab.hosts:
+            await self.lab.hosts.look(host)
+
+    def names(self, driver: FakeDriver | None = None) -> list[str]:
+        """Return the names of the containers that are there."""
+        found = (driver or self.driver).owned(self.lab.installation)
+        return sorted(state.name for state in found)
+
+
+@contextlib.asynccontextmanager
+async def lab_world(
+    path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    file: str = FILE,
+    drivers: dict[str, FakeDriver] | None = None,
+    clock: Clock | None = None,
+    proven: bool = True,
+    session: Session | None = None,
+    queue: bool = True,
+) -> AsyncIterator[LabWorld]:
+    """Put the lab together over a database file, as after a start of the program."""
+    drivers = drivers if drivers is not None else {"one": FakeDriver()}
+    for driver in drivers.values():
+        for image in ("study/nginx:latest", "study/hello:latest"):
+            driver.add_image(image)
+    hosts = "".join(
+        f'[[hosts]]\nname = "{name}"\ndocker = "unix:///nowhere/{name}"\n' for name in drivers
+    )
+    labfile = path.with_suffix(".toml")
+    labfile.write_text(file + hosts)
+    proof = Proof((Finding("rules", proven, "The rules stand." if proven else "They don't."),))
+    monkeypatch.setattr("bot.lab.proving.check_host", lambda *_: proof)
+    monkeypatch.setattr("bot.lab.steps.wait_until_it_answers", _answers)
+
+    def connect(settings: HostSettings) -> FakeDriver:
+        return drivers[settings.name]
+
+    async with world(path, clock) as below, contextlib.AsyncExitStack() as stack:
+        catalogue = Catalogue.load(labfile)
+        lab = await stack.enter_async_context(
+            open_lab(
+                below.timeline,
+                below.guilds,
+                below.sessions,
+                catalogue,
+                connect,
+                in_playground=True,
+            )
+        )
+        session = session or await below.start()
+        here = LabWorld(below, lab, drivers, session)
+        await here.look()
+        tasks: Sequence[asyncio.Task[None]] = (
+            [asyncio.create_task(lab.launcher.run())] if queue else []
+        )
+        try:
+            yield here
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _answers(_address: str, _port: int, _seconds: float) -> bool:
+    return True
