@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bot.engine_proxy.container_fields import CAPABILITIES
 from bot.lab.catalogue import (
     DEFAULT_CAPABILITIES,
     DEFAULT_WRITABLE,
@@ -457,6 +458,10 @@ def test_what_may_be_added_is_a_short_list_that_the_kernel_knows():
         "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE",
         "NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT",
     }  # fmt: skip
+
+
+def test_the_engine_proxy_lets_exactly_what_templates_can_ask_for_through():
+    assert set(DEFAULT_CAPABILITIES) | set(MORE_CAPABILITIES) == CAPABILITIES
 
 
 # --- any file at all ---

@@ -70,7 +70,7 @@ class AttendeeTable(Table):
     cpus: v.Cpus = 0.5
     memory: v.Memory = "256M"
     disk: v.Size = "1G"
-    processes: int = Field(default=256, ge=8, le=32_768)
+    processes: int = Field(default=256, ge=8, le=4096)
     total_cpus: v.Cpus | None = None
     total_memory: v.Memory | None = None
     total_disk: v.Size | None = None
