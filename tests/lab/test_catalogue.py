@@ -330,6 +330,7 @@ def test_a_table_with_one_key_keeps_the_defaults_of_the_others(folder: Path):
         ('[limits.attendee]\nextension = "0m"', 2, "limits.attendee.extension", "1m"),
         ('[limits.attendee]\ntotal_memory = "8M"', 2, "limits.attendee.total_memory", "256M"),
         ("[limits.speaker]\ncpus = 5", 1, "limits.speaker.total_cpus", "5"),
+        ('[limits.attendee]\ntotal_disk = "1M"', 2, "limits.attendee.total_disk", "1G"),
         ('[lease]\nstop_grace = "1h"', 2, "lease.stop_grace", "5m"),
         ('[images]\nallow = ["nginx", "Nginx"]', 2, "images.allow[1]", "Nginx"),
         ('[images]\nmax_size = "2 apples"', 2, "images.max_size", "2 apples"),
@@ -341,6 +342,15 @@ def test_what_cannot_be_used_is_told_with_line_and_key(
     told = the_problem(folder, text)
     assert told.startswith(f"  lab.toml, line {line}, {key}: ")
     assert said in told.partition(f"{key}: ")[2]
+
+
+def test_a_template_that_only_two_roles_together_could_hold_is_refused(folder: Path):
+    limits = "[limits.moderator]\ninstances = 0\n[limits.attendee]\ntotal_cpus = 8\n"
+    both = f'{TEMPLATE}cpus = 6\nmemory = "6G"\n'
+    assert "line 1, templates[0]: " in the_problem(folder, both + limits)
+    # Nobody starts anything here, so no template is too large.
+    none = "".join(f"[limits.{role}]\ninstances = 0\n" for role in LabRole)
+    assert loaded(folder, both + none).templates
 
 
 @pytest.mark.parametrize(
