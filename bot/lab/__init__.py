@@ -1,6 +1,7 @@
 """Containers on a community's lab hosts: catalogue, instances, leases, limits."""
 
 from bot.lab import errors, events
+from bot.lab.audit import Entry
 from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import (
     ExecResult,
@@ -39,8 +40,9 @@ from bot.lab.model import (
 )
 from bot.lab.progress import Progress
 from bot.lab.reasons import KILLED, REMOVED, explain
-from bot.lab.secrets import masked
+from bot.lab.secrets import masked, masked_command
 from bot.lab.sizes import spoken_cpus, spoken_seconds, spoken_size
+from bot.lab.standing import HostStanding, Standing
 from bot.lab.store import forget_owners_before, forget_person, of_person, of_session
 
 __all__ = [
@@ -49,10 +51,12 @@ __all__ = [
     "REMOVED",
     "STATE_NAMES",
     "Catalogue",
+    "Entry",
     "ExecResult",
     "Figures",
     "FoundImage",
     "HostSettings",
+    "HostStanding",
     "Image",
     "Images",
     "Instance",
@@ -70,6 +74,7 @@ __all__ = [
     "PullProgress",
     "Resources",
     "Stage",
+    "Standing",
     "State",
     "Template",
     "errors",
@@ -78,6 +83,7 @@ __all__ = [
     "forget_owners_before",
     "forget_person",
     "masked",
+    "masked_command",
     "of_person",
     "of_session",
     "open_lab",

@@ -83,7 +83,7 @@ class Instances:
         found = await self._database.read(store.get, instance_id)
         if found is None or found.guild_id != guild_id:
             raise NoSuchInstance(name=f"#{instance_id}")
-        return await self._allowed(found, by)
+        return await self._allowed(found, by, f"#{instance_id}")
 
     async def named(self, guild_id: int, name: str, by: Person) -> Instance:
         """Return an instance that hasn't ended by its name, if `by` may act on it.
@@ -95,7 +95,7 @@ class Instances:
         found = await self._database.read(store.named, guild_id, name.strip().casefold())
         if found is None:
             raise NoSuchInstance(name=name)
-        return await self._allowed(found, by)
+        return await self._allowed(found, by, name)
 
     async def peek(self, instance_id: int, guild_id: int) -> Instance | None:
         """Return an instance for drawing it, whoever looks; None when it isn't this guild's."""
@@ -347,8 +347,10 @@ class Instances:
         """Freeze its processes where they are; only staff let them go on.
 
         Raises:
-            HostUnreachable.
+            NotAllowed: `by` (None: by itself) doesn't run the talk. HostUnreachable.
         """
+        if by is not None:
+            await self.require_staff(instance, by)
         if instance.state is not State.RUNNING:
             return instance
         host, engine_id = self._place(instance)
@@ -362,8 +364,10 @@ class Instances:
         """Let its processes go on.
 
         Raises:
-            HostUnreachable.
+            NotAllowed: `by` (None: by itself) doesn't run the talk. HostUnreachable.
         """
+        if by is not None:
+            await self.require_staff(instance, by)
         if instance.state is not State.FROZEN:
             return instance
         host, engine_id = self._place(instance)
@@ -385,7 +389,7 @@ class Instances:
 
     # --- inside ---
 
-    async def _allowed(self, instance: Instance, by: Person) -> Instance:
+    async def _allowed(self, instance: Instance, by: Person, asked: str) -> Instance:
         if instance.owner_id == by.id:
             return instance
         session = await self._database.read(get_session, instance.session_id, instance.guild_id)
@@ -393,7 +397,8 @@ class Instances:
             return instance
         if instance.public and instance.is_alive:
             raise NotYours
-        raise NoSuchInstance(name=instance.name if instance.public else "…")
+        # Not a word more than of one that isn't there: others' are private.
+        raise NoSuchInstance(name=asked)
 
     def _place(self, instance: Instance) -> tuple[Host, str]:
         if instance.engine_id is None or instance.state not in ALIVE:

@@ -111,6 +111,16 @@ class Keeper:
         else:
             await self.remove_all([instance], reasons.KILLED, by)
 
+    async def kill(self, instance: Instance, by: Person) -> None:
+        """Remove an instance at once and have its owner told that staff did.
+
+        Raises:
+            NotAllowed: `by` doesn't run the talk.
+        """
+        await self._instances.require_staff(instance, by)
+        if not await self._took_back(instance, by):
+            await self.remove_all([instance], reasons.KILLED, by)
+
     async def remove_all(
         self, instances: Iterable[Instance], reason: str, by: Person | None = None
     ) -> int:
