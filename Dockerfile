@@ -21,7 +21,9 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends ca-certificates fonts-noto-cjk \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --home-dir /data --no-create-home --shell /usr/sbin/nologin study-bot \
-    && install --directory --owner=study-bot --group=study-bot --mode=0700 /data
+    && install --directory --owner=study-bot --group=study-bot --mode=0700 /data \
+    # Where the lab's engine proxy puts its socket: a volume that it shares with the bot.
+    && install --directory --owner=study-bot --group=study-bot --mode=0770 /run/engine
 COPY --from=build /opt/study-bot /opt/study-bot
 # The root file system may be read-only: all that lasts goes to /data, the rest to /tmp.
 ENV PATH=/opt/study-bot/bin:$PATH \
