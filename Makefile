@@ -19,17 +19,17 @@ ifeq ($(filter on off ask,$(LAB)),)
 $(error LAB is "$(LAB)", but it takes on, off or ask)
 endif
 
-.PHONY: help run test lint bench docs lock setup clean
+.PHONY: help run test lint bench docs lock setup lab-down clean
 
 help: ## This list
 	@scripts/help.sh $(firstword $(MAKEFILE_LIST))
 
 # exec: Ctrl-C and SIGTERM reach the program itself, with no shell in between.
 run: ## Start the playground, or the bot on Discord when DISCORD_TOKEN is set (ARGS="…" go to study-bot)
-	@scripts/setup.sh run && exec .venv/bin/study-bot $(ARGS)
+	@scripts/setup.sh run lab && exec .venv/bin/study-bot $(ARGS)
 
 test: ## Run every test (FAST=1 leaves the slow ones out, JOBS=n at a time, ARGS="…" go to pytest)
-	@scripts/setup.sh dev browser
+	@scripts/setup.sh dev browser lab
 	@.venv/bin/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --cov $(floor) $(ARGS)
 
 lint: ## Check style, types, the rooms' dependencies, shell scripts and translations
@@ -50,7 +50,10 @@ lock: ## Resolve the dependencies anew into constraints.txt (ARGS="python3.11 �
 	@.venv/bin/python scripts/lock.py $(ARGS)
 
 setup: ## Only do the set-up of `make run` and `make test`
-	@scripts/setup.sh dev browser
+	@scripts/setup.sh dev browser lab
+
+lab-down: ## Stop the lab's registry, and the engine and firewall rules where this set-up made them
+	@scripts/setup.sh run lab-down
 
 clean: ## Remove all that was made here, the answers to set-up's questions too; data/ and .env stay
 	@scripts/clean.sh

@@ -3,5 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# What runs would be forgotten with the record of it.
+if [[ -d build/lab/started && -x .venv/bin/python ]]; then
+    scripts/setup.sh lab-down
+fi
 rm -rf .venv build .ruff_cache .import_linter_cache .hypothesis ./*.egg-info .coverage .coverage.*
 find . -name .git -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +

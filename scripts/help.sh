@@ -4,9 +4,9 @@ set -euo pipefail
 
 echo "make TARGET, where TARGET is one of:"
 echo
-sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' "$1" | while IFS=$'\t' read -r target text; do
-    printf '  %-7s %s\n' "$target" "$text"
+sed -nE 's/^([a-z-]+):.*## (.*)/\1\t\2/p' "$1" | while IFS=$'\t' read -r target text; do
+    printf '  %-8s %s\n' "$target" "$text"
 done
 echo
-echo "LAB=on|off|ask is for the lab (containers and virtual machines), which comes later:"
-echo "it is accepted already, and does nothing yet."
+echo "LAB=on|off|ask: whether run and test set up the lab (containers from the chat) on this"
+echo "machine; ask, the default, asks once, and where nobody can answer it takes yes."

@@ -4,6 +4,8 @@
 #   setup.sh run       .venv with the bot and the playground
 #   setup.sh dev       .venv with the tools for tests, lint and benchmarks as well
 #   setup.sh browser   Chromium and a Japanese font, for the browser tests
+#   setup.sh lab       a Docker Engine, images, a registry and the host's rules (LAB=off: nothing)
+#   setup.sh lab-down  stop and take away what "lab" started and laid
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,6 +19,8 @@ stamp=$venv/.study-session-bot        # what was installed: profile and fingerpr
 unfinished=$venv/.unfinished          # there while pip writes: found later, it was interrupted
 browser_packages=(chromium fonts-noto-cjk fonts-noto-color-emoji)
 refusal="It is missing after installing, too" # why something isn't there; see install_packages
+agreed=""                             # not empty: the question was asked and answered already
+as_root=()                            # see become_root
 
 fail() {
     printf '%s\n' "$@" >&2
@@ -35,32 +39,36 @@ agree() { # question; Enter means yes
     [[ ${answer,,} =~ ^(|y|yes)$ ]]
 }
 
+# Set $as_root to what makes a command root's; otherwise $refusal says why that can't be.
+become_root() { # what for
+    as_root=()
+    ((EUID == 0)) && return
+    if ! command -v sudo >/dev/null; then
+        refusal="Only root can $1, and there is no sudo here"
+        return 1
+    fi
+    as_root=(sudo)
+    if ! has_terminal; then
+        as_root=(sudo -n)
+        if ! sudo -n true 2>/dev/null; then
+            refusal="Only root can $1, and sudo wants a password"
+            return 1
+        fi
+    fi
+}
+
 # Install Debian or Ubuntu packages: asked for on a terminal, without asking where there is
-# none. Otherwise $refusal says why not, as the beginning of a sentence. Status 2: the person
-# said no.
+# none or where $agreed. Otherwise $refusal says why not, as the beginning of a sentence.
+# Status 2: the person said no.
 install_packages() { # purpose, packages…
     local purpose=$1 log=$notes/apt.log
     shift
-    local -a as_root=()
     if ! command -v apt-get >/dev/null; then
         refusal="This machine has no apt-get"
         return 1
     fi
-    if ((EUID != 0)); then
-        if ! command -v sudo >/dev/null; then
-            refusal="Only root can install packages, and there is no sudo here"
-            return 1
-        fi
-        as_root=(sudo)
-        if ! has_terminal; then
-            as_root=(sudo -n)
-            if ! sudo -n true 2>/dev/null; then
-                refusal="Only root can install packages, and sudo wants a password"
-                return 1
-            fi
-        fi
-    fi
-    if has_terminal && ! agree "$purpose needs $*. Install now?"; then
+    become_root "install packages" || return 1
+    if [[ -z $agreed ]] && has_terminal && ! agree "$purpose needs $*. Install now?"; then
         refusal="You chose not to install it"
         return 2
     fi
@@ -70,7 +78,7 @@ install_packages() { # purpose, packages…
     if ! { "${as_root[@]}" apt-get update
         "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes \
             --no-install-recommends -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "$@"; } \
-        >"$log" 2>&1; then
+        >"$log" 2>&1 9>&-; then
         refusal="Installing $* failed (what apt-get said is in $log)"
         return 1
     fi
@@ -234,6 +242,144 @@ install_browser() {
     fi
 }
 
+# --- the lab -------------------------------------------------------------------
+
+lab() {
+    # Nothing that outlives this script may hold its lock.
+    "$venv/bin/python" -m scripts.lab "$@" 9>&-
+}
+
+lab_as_root() {
+    # sudo drops what the environment says of the engine.
+    "${as_root[@]}" env "DOCKER_HOST=${DOCKER_HOST:-}" "$venv/bin/python" "$@" 9>&-
+}
+
+without_lab() { # sentence
+    echo "$1 So there is no lab here; everything else works (LAB=off says nothing of it)."
+}
+
+# One question for all of it. LAB=on is an answer, too.
+agree_to_lab() { # what is to be done
+    local no=$notes/no-lab yes=$notes/lab
+    if [[ ${LAB:-ask} == on || -e $yes ]] || ! has_terminal; then
+        rm -f "$no"
+    elif agree "The lab (containers from the chat) needs $1. Set it up on this machine?"; then
+        touch "$yes"
+    else
+        touch "$no"
+        return 1
+    fi
+}
+
+# An engine that answers, started or installed where need be.
+find_engine() {
+    local state said rules="firewall rules and a cgroup for its own networks and containers"
+    local -a packages=(docker.io containerd runc iptables)
+    state=$(lab engine)
+    case $state in
+        answers) said=$rules ;;
+        asleep) said="the Docker Engine started, and $rules" ;;
+        absent) said="Docker (${packages[*]}), and $rules" ;;
+        elsewhere)
+            refusal="DOCKER_HOST names an engine on another machine: lab.toml is for those."
+            return 1
+            ;;
+        forbidden)
+            refusal="The Docker Engine is not yours to use: sudo usermod -aG docker \$USER, then log in again."
+            return 1
+            ;;
+        rootless)
+            refusal="The Docker Engine runs without root, where its containers can't be fenced off."
+            return 1
+            ;;
+        *)
+            refusal="The Docker Engine is there, but doesn't answer."
+            return 1
+            ;;
+    esac
+    if ! agree_to_lab "$said"; then
+        refusal="You chose not to have one."
+        return 1
+    fi
+    agreed=yes
+    if [[ $state == absent ]]; then
+        [[ -d /run/systemd/system ]] || packages+=(tini)
+        if ! install_packages "The lab" "${packages[@]}"; then
+            refusal="$refusal, and no Docker Engine is here."
+            return 1
+        fi
+    fi
+    if [[ $state != answers ]]; then
+        if ! become_root "start the Docker Engine"; then
+            refusal="$refusal."
+            return 1
+        fi
+        echo "Starting the Docker Engine …"
+        if ! said=$(lab_as_root -m scripts.lab start-engine); then
+            refusal="The Docker Engine can't be started: $said."
+            return 1
+        fi
+        if [[ $(lab engine) != answers ]]; then
+            refusal="The Docker Engine runs now, for root and the group docker: sudo usermod -aG docker \$USER, then log in again."
+            return 1
+        fi
+    fi
+}
+
+# The host's part, which is root's: firewall rules, cgroup, probe.
+set_up_host() {
+    local log=$notes/host.log
+    if ! become_root "lay the lab's firewall rules"; then
+        echo "$refusal, so attendees get no lab until this was run:"
+        echo "    sudo $PWD/$venv/bin/study-bot lab setup-host"
+        return
+    fi
+    if lab_as_root -m bot lab setup-host --quiet --file build/lab/lab.toml \
+        --busybox build/lab/bin/busybox --record build/lab/started/host >"$log" 2>&1; then
+        lab note-host || true
+    else
+        echo "The lab's firewall rules can't be laid, so attendees get no lab: $(tail -n 1 "$log")"
+    fi
+}
+
+set_up_lab() {
+    [[ ${LAB:-ask} == off ]] && return
+    if [[ ${LAB:-ask} == ask && -e $notes/no-lab ]]; then
+        without_lab "You chose not to have one (LAB=on sets it up)."
+        return
+    fi
+    lab stands && return
+    rm -f build/lab/lab.toml # what isn't so any more must not be offered
+    if ! find_engine; then
+        without_lab "$refusal"
+        return
+    fi
+    if ! command -v apt-get >/dev/null; then
+        echo "This machine has no apt-get, so the lab's images come from the public hub."
+    elif ! lab images; then
+        echo "They come from the public hub instead."
+    fi
+    if ! lab file; then
+        without_lab "Describing it in build/lab/lab.toml failed."
+        return
+    fi
+    set_up_host
+}
+
+take_lab_down() {
+    local status=0
+    if [[ ! -d build/lab/started ]]; then
+        echo "Nothing was started here."
+        return
+    fi
+    become_root "take the lab down" || fail "$refusal."
+    if [[ -e build/lab/started/host ]]; then
+        lab_as_root -m bot lab remove-host --quiet --file build/lab/lab.toml || status=$?
+    fi
+    lab_as_root -m scripts.lab down || status=$?
+    return "$status"
+}
+
 mkdir -p "$notes"
 exec 9>"$notes/lock"
 if ! flock -n 9; then
@@ -244,6 +390,8 @@ for part in "$@"; do
     case $part in
         run | dev) install_python_packages "$part" ;;
         browser) install_browser ;;
-        *) fail "setup.sh doesn't know \"$part\": run, dev and browser are what it knows." ;;
+        lab) set_up_lab ;;
+        lab-down) take_lab_down ;;
+        *) fail "setup.sh doesn't know \"$part\": the top of the file says what it knows." ;;
     esac
 done
