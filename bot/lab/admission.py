@@ -58,17 +58,6 @@ def room(
     return Room(int(free_memory), free_cpus, None if disk is None else int(disk - used_disk))
 
 
-def check_each(limits: RoleLimits, wanted: Resources) -> None:
-    """Let through what one instance of a role may be.
-
-    Raises:
-        TooMuch: it is larger than that.
-    """
-    _compare(N_("CPUs"), wanted.cpus, limits.each.cpus, spoken_cpus)
-    _compare(N_("Memory"), wanted.memory_bytes, limits.each.memory_bytes, spoken_size)
-    _compare(N_("Disk"), wanted.disk_bytes, limits.each.disk_bytes, spoken_size)
-
-
 def check_person(limits: RoleLimits, own: Sequence[Instance], wanted: Resources) -> None:
     """Let a person start one more beside their `own`.
 
@@ -81,6 +70,10 @@ def check_person(limits: RoleLimits, own: Sequence[Instance], wanted: Resources)
             raise OneLaunchAtATime(name=other.name)
     if len(own) >= limits.instances:
         raise TooManyInstances(n=len(own), most=limits.instances)
+    if not own:
+        _compare(N_("CPUs"), wanted.cpus, limits.cpus, spoken_cpus)
+        _compare(N_("Memory"), wanted.memory_bytes, limits.memory_bytes, spoken_size)
+        _compare(N_("Disk"), wanted.disk_bytes, limits.disk_bytes, spoken_size)
     cpus = wanted.cpus + sum(other.resources.cpus for other in own)
     memory = wanted.memory_bytes + sum(other.resources.memory_bytes for other in own)
     disk = wanted.disk_bytes + sum(other.resources.disk_bytes for other in own)

@@ -13,7 +13,7 @@ from bot.errors import Conflict, StudyBotError
 from bot.guilds import Person, saw_person
 from bot.lab import events, reasons, store
 from bot.lab.access import Access
-from bot.lab.admission import check_each, check_person, room
+from bot.lab.admission import check_person, room
 from bot.lab.catalogue import Catalogue
 from bot.lab.errors import (
     GuildFull,
@@ -123,7 +123,6 @@ class Launcher:
         limits = self._catalogue.limits[role]
         template, image = self._resolve(request.what, limits)
         wanted = _resources(request, template, limits)
-        check_each(limits, wanted)
         self._check_hosts(wanted, role)
         name = check_name(request.name) if request.name else None
         at = self._timeline.clock()
@@ -413,17 +412,13 @@ def assign(
 
 
 def _resources(request: LaunchRequest, template: Template | None, limits: RoleLimits) -> Resources:
+    """What was typed, else what the template says, else what the role's get each."""
     each = limits.each
-    cpus = request.cpus or (template.cpus if template else None) or each.cpus
-    memory = (
-        request.memory_bytes or (template.memory_bytes if template else None) or each.memory_bytes
-    )
-    disk = (template.disk_bytes if template else None) or each.disk_bytes
-    # A template may be larger than a role's own default allows; what was typed may not.
+    own = template or Template("", "")
     return Resources(
-        cpus=cpus if request.cpus else min(cpus, each.cpus),
-        memory_bytes=memory if request.memory_bytes else min(memory, each.memory_bytes),
-        disk_bytes=min(disk, each.disk_bytes),
+        cpus=request.cpus or own.cpus or each.cpus,
+        memory_bytes=request.memory_bytes or own.memory_bytes or each.memory_bytes,
+        disk_bytes=own.disk_bytes or each.disk_bytes,
         processes=each.processes,
     )
 

@@ -107,10 +107,12 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class RoleLimits:
-    """What a role may have: `each` per instance, the totals over a person's instances.
+    """What a role may have.
 
-    `lifetime` None: until the session's end. `outward`: may instances reach the internet.
-    `plain_images`: may they run, pull and remove images that are no template.
+    `each` is what an instance gets unless more is asked for; the totals bound all of a
+    person's together. `lifetime` None: until the session's end. `outward`: may instances
+    reach the internet. `plain_images`: may they run, pull and remove images that are no
+    template.
     """
 
     instances: int

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from bot.lab import LabRole, Port, Resources, State
-from bot.lab.admission import check_each, check_person, room
+from bot.lab.admission import check_person, room
 from bot.lab.errors import NoPortFree, OneLaunchAtATime, TooManyInstances, TooMuch
 from bot.lab.hosts import Host
 from bot.lab.launching import assign
@@ -76,14 +76,15 @@ def test_a_role_may_have_so_many():
 @pytest.mark.parametrize(
     ("wanted", "what"),
     [
-        (Resources(0.6, 256 * MB, GB), "CPUs"),
-        (Resources(0.5, 257 * MB, GB), "Memory"),
-        (Resources(0.5, 256 * MB, 2 * GB), "Disk"),
+        (Resources(1.1, 256 * MB, GB), "CPUs"),
+        (Resources(0.5, 513 * MB, GB), "Memory"),
+        (Resources(0.5, 256 * MB, 3 * GB), "Disk"),
     ],
 )
-def test_each_may_be_so_large(wanted: Resources, what: str):
+def test_one_may_be_as_large_as_all_together(wanted: Resources, what: str):
     with pytest.raises(TooMuch, match=what):
-        check_each(ATTENDEE, wanted)
+        check_person(ATTENDEE, [], wanted)
+    check_person(ATTENDEE, [], Resources(1.0, 512 * MB, 2 * GB))
 
 
 def test_all_of_a_persons_together_may_be_so_large():
