@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import select
 import shutil
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import docker
 import pytest
@@ -102,29 +104,43 @@ class SlowLine:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
         self.passed = 0
-        self.open = 0
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
 
-    def close(self) -> None:
+    @property
+    def open(self) -> int:
+        """How many connections there are."""
+        return sum(thread.is_alive() for thread in self._threads[1:])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for thread in self._threads:
+            thread.join(10)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                far = socket.create_connection(self._target)
-                for ends in ((near, far, 0), (far, near, self._pace)):
-                    threading.Thread(target=self._pass, args=ends, daemon=True).start()
+                thread = threading.Thread(target=self._serve, args=(near,))
+                self._threads.append(thread)
+                thread.start()
 
-    def _pass(self, source: socket.socket, target: socket.socket, pace: int) -> None:
-        self.open += 1
-        with contextlib.suppress(OSError):
-            while data := source.recv(16 * 1024):
-                target.sendall(data)
-                if pace:
-                    self.passed += len(data)
-                    time.sleep(len(data) / pace)
-        for end in (source, target):
-            with contextlib.suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
-        self.open -= 1
+    def _serve(self, near: socket.socket) -> None:
+        with near, socket.create_connection(self._target) as far, contextlib.suppress(OSError):
+            ends = {near: far, far: near}
+            while True:
+                readable, _, _ = select.select(list(ends), [], [], 0.2)
+                if not readable and self._listener.fileno() < 0:
+                    return
+                for source in readable:
+                    data = source.recv(16 * 1024)
+                    if not data:
+                        return
+                    ends[source].sendall(data)
+                    if source is far:
+                        self.passed += len(data)
+                        time.sleep(len(data) / self._pace)

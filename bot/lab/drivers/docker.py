@@ -30,6 +30,7 @@ from bot.lab.drivers.references import Reference
 from bot.lab.drivers.refusals import Refused
 from bot.lab.drivers.wire import ORDINARY, WORK, Query, Wire
 from bot.lab.errors import (
+    BadImageName,
     ContainerGone,
     HostUnreachable,
     HubUnreachable,
@@ -79,9 +80,12 @@ class DockerDriver:
     def image(self, reference: str) -> Image | None:
         """Return a local image, None when it isn't there."""
         try:
-            return readings.inspected_image(self._wire.call("GET", f"/images/{reference}/json"))
+            path = f"/images/{Reference.checked(reference)}/json"
+            return readings.inspected_image(self._wire.call("GET", path))
+        except BadImageName:
+            return None
         except Refused as refused:
-            if refused.status == 404:
+            if refused.status in (400, 404):
                 return None
             raise
 
@@ -106,7 +110,7 @@ class DockerDriver:
         cancelled: threading.Event | None = None,
     ) -> Image:
         """Pull an image; `progress` hears of it at most five times a second."""
-        wanted = Reference.parse(reference)
+        wanted = Reference.parse(Reference.checked(reference))
         had = self.image(reference)
         pull = pulling.Pull(self._wire, reference, progress, cancelled)
         pulling.fetch(pull, self._wire, wanted, mirror)
@@ -265,7 +269,8 @@ class DockerDriver:
 
     def _remove_image(self, reference: str) -> None:
         try:
-            self._wire.call("DELETE", f"/images/{reference}", seconds=WORK)
+            path = f"/images/{Reference.checked(reference)}"
+            self._wire.call("DELETE", path, seconds=WORK)
         except Refused as refused:
             if refused.status == 404:
                 raise ImageNotFound(image=reference) from refused

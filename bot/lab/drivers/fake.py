@@ -189,7 +189,7 @@ class FakeDriver:
         cancelled: threading.Event | None = None,
     ) -> Image:
         """Take an image from `registry`, layer by layer."""
-        parsed = Reference.parse(reference)
+        parsed = Reference.parse(Reference.checked(reference))
         with self._called("pull"):
             offered = self._offered(reference, parsed, mirror)
         ours = self.host_facts.architecture

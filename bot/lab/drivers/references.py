@@ -1,6 +1,12 @@
 """References to images, as engines read them."""
 
+import re
 from dataclasses import dataclass
+
+from bot.lab.errors import BadImageName
+
+# What may stand in a reference or an image's id, and so in the path of a call about it.
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9._:/@-]*(?::[\w.-]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,13 @@ class Reference:
         if not colon or "/" in tag:
             repository, tag = name, "latest"
         return cls(registry, repository, digest or tag)
+
+    @staticmethod
+    def checked(text: str) -> str:
+        """Return it as it is. Raises `BadImageName` when it could lead a call elsewhere."""
+        if not _REFERENCE.fullmatch(text) or {"", ".", ".."} & set(text.split("/")):
+            raise BadImageName(text=text)
+        return text
 
     @property
     def has_digest(self) -> bool:

@@ -5,6 +5,7 @@ import re
 from bot.errors import N_, StudyBotError, Term
 from bot.lab.errors import (
     BadCommand,
+    BadImageName,
     ContainerGone,
     DiskFull,
     EngineRefused,
@@ -109,6 +110,8 @@ def of_create(refused: Refused, *, name: str, image: str) -> StudyBotError:
     why = refused.reason.lower()
     if "no such image" in why:
         return ImageNotFound(image=image)
+    if "invalid reference format" in why:
+        return BadImageName(text=image)
     if refused.status == 409 and "name" in why:
         return NameTaken(name=name)
     if "no command specified" in why:
@@ -139,6 +142,8 @@ def of_pull(reason: str, *, image: str, ours: str) -> StudyBotError:
     lowered = reason.lower()
     if is_disk_full(reason):
         return DiskFull()
+    if "invalid reference format" in lowered:
+        return BadImageName(text=image)
     if any(sign in lowered for sign in _OTHER_PLATFORM):
         return WrongArchitecture(image=image, theirs=OTHER_PROCESSORS, ours=ours)
     if any(sign in lowered for sign in _NO_REGISTRY):

@@ -13,6 +13,7 @@ import pytest
 from bot.lab.drivers import LABEL_INSTALLATION, LayerState, Network, PullProgress
 from bot.lab.errors import (
     BadCommand,
+    BadImageName,
     ContainerGone,
     EngineRefused,
     ImageInUse,
@@ -102,6 +103,16 @@ class TestImages:
         with pytest.raises(PullCancelled):
             subject.driver.pull(subject.pullable, cancelled=cancelled)
         assert subject.driver.image(subject.pullable) is None
+
+    @pytest.mark.parametrize(
+        "text", ["../containers/abc", "a/../../info", "nginx?x=1", "UPPER", "a b", "", "/x", "a//b"]
+    )
+    def test_what_is_no_name_leads_nowhere(self, subject: Subject, text: str):
+        assert subject.driver.image(text) is None
+        with pytest.raises(BadImageName):
+            subject.driver.pull(text)
+        with pytest.raises(ImageNotFound):
+            subject.driver.remove_image(text)
 
     def test_an_image_in_use_stays(self, subject: Subject):
         engine_id = subject.driver.create(subject.spec())
