@@ -90,8 +90,8 @@ class LifeCog(commands.Cog):
     async def on_member_ban(
         self, guild: discord.Guild, user: discord.User | discord.Member
     ) -> None:
-        """Hide a banned person's questions."""
-        await self._services.guilds.mute(guild.id, user.id, _FOREVER)
+        """Hide a banned person's questions, and freeze what they have in the lab."""
+        await self._mute(guild.id, user.id, _FOREVER)
 
     @commands.Cog.listener()
     async def on_member_unban(self, guild: discord.Guild, user: discord.User) -> None:
@@ -100,7 +100,7 @@ class LifeCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_audit_log_entry_create(self, entry: discord.AuditLogEntry) -> None:
-        """Hide the questions of people who are timed out or kicked.
+        """Hide the questions of people who are timed out or kicked, and freeze what they run.
 
         The audit log tells a kick from a leave, and tells of timeouts without the privileged
         members intent; the bot sees it with View Audit Log.
@@ -110,13 +110,17 @@ class LifeCog(commands.Cog):
             return
         if entry.action is discord.AuditLogAction.kick:
             until = self._services.clock() + timedelta(days=1)
-            await self._services.guilds.mute(entry.guild.id, user_id, until)
+            await self._mute(entry.guild.id, user_id, until)
         elif entry.action is discord.AuditLogAction.member_update and hasattr(
             entry.changes.after, "timed_out_until"
         ):
-            await self._services.guilds.mute(
-                entry.guild.id, user_id, entry.changes.after.timed_out_until
-            )
+            await self._mute(entry.guild.id, user_id, entry.changes.after.timed_out_until)
+
+    async def _mute(self, guild_id: int, user_id: int, until: datetime | None) -> None:
+        await self._services.guilds.mute(guild_id, user_id, until)
+        # Let go on by the lab itself, once they are no longer muted.
+        if until is not None:
+            await self._services.lab.instances.freeze_owner(guild_id, user_id)
 
     async def _end_what_is_gone(self, client: discord.Client) -> None:
         for session in self._services.sessions.open_sessions():

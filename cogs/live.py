@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -141,7 +141,7 @@ class LiveMessages:
             self._editors[lane] = asyncio.create_task(self._edit_lane(lane), name=f"live:{lane}")
 
     @contextlib.contextmanager
-    def held(self, kind: str, key: int) -> Iterator[None]:
+    def held(self, kind: str, key: int) -> Generator[None]:
         """Leave a live message to whoever edits it meanwhile; afterwards it is looked at."""
         self._held.add((kind, key))
         try:

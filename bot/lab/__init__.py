@@ -1,6 +1,6 @@
 """Containers on a community's lab hosts: catalogue, instances, leases, limits."""
 
-from bot.lab import errors, events
+from bot.lab import errors, events, reasons
 from bot.lab.audit import Entry
 from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import (
@@ -39,7 +39,7 @@ from bot.lab.model import (
     Template,
 )
 from bot.lab.progress import Progress
-from bot.lab.reasons import KILLED, REMOVED, explain
+from bot.lab.reasons import explain
 from bot.lab.secrets import masked, masked_command
 from bot.lab.sizes import spoken_cpus, spoken_seconds, spoken_size
 from bot.lab.standing import HostStanding, Standing
@@ -47,8 +47,6 @@ from bot.lab.store import forget_owners_before, forget_person, of_person, of_ses
 
 __all__ = [
     "ALIVE",
-    "KILLED",
-    "REMOVED",
     "STATE_NAMES",
     "Catalogue",
     "Entry",
@@ -93,6 +91,7 @@ __all__ = [
     "parse_environment",
     "parse_ports",
     "parse_size",
+    "reasons",
     "spoken_cpus",
     "spoken_seconds",
     "spoken_size",

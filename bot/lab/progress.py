@@ -1,7 +1,7 @@
 """How far each launch is right now; kept in memory, watched by whoever shows it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 
 from bot.errors import StudyBotError
@@ -80,7 +80,7 @@ class ProgressBoard:
             self._ends[instance_id] = over
         self._began.pop(instance_id, None)
 
-    async def watch(self, instance_id: int) -> AsyncIterator[Progress]:
+    async def watch(self, instance_id: int) -> AsyncGenerator[Progress]:
         """Yield the latest when it changed, as fast as it is asked for; ends with the launch."""
         changed = asyncio.Event()
         last: list[Progress] = []

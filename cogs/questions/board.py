@@ -8,6 +8,7 @@ from discord import ui
 
 from bot.archive import ERASED
 from bot.guilds import GUILD_CONFIGURED, PERSON_MUTED
+from bot.lab import events as lab_events
 from bot.localization import Words
 from bot.questions import ANSWER_POST, ASK_POST, Board, Question, Source, State, events
 from bot.sessions import BOARD, EDITED, ENDED, PANEL, STARTED
@@ -64,6 +65,11 @@ class Faces:
         ]
 
     def _boards(self, event: Event) -> Iterable[int]:
+        if event.session_id is not None and event.kind in lab_events.ON_ROSTER:
+            return [event.session_id]
+        return self._sessions(event)
+
+    def _sessions(self, event: Event) -> Iterable[int]:
         if event.session_id is not None and event.kind in _ON_BOARD:
             return [event.session_id]
         if event.kind in (GUILD_CONFIGURED, PERSON_MUTED, ERASED):
@@ -74,7 +80,7 @@ class Faces:
     def _panels(self, event: Event) -> Iterable[int]:
         if self._services.guilds.get(event.guild_id).staff_channel_id is None:
             return []  # There is none, so nothing to look up.
-        return self._boards(event)
+        return self._sessions(event)
 
     def _asked(self, event: Event) -> Iterable[int]:
         if event.kind == ERASED:
@@ -96,7 +102,9 @@ class Faces:
         board = await self._services.views.board(session)
         guild = self._services.guilds.get(live.guild_id)
         controls = guild.staff_channel_id is None and session.is_open
-        return board_face(board, words_of_guild(self._services, live.guild_id), controls=controls)
+        roster = await self._services.lab.instances.roster(session)
+        _ = words_of_guild(self._services, live.guild_id)
+        return board_face(board, _, controls=controls, roster=roster)
 
     async def panel(self, live: LiveMessage) -> Face | None:
         """Draw the staff's controls."""
@@ -146,14 +154,17 @@ class Faces:
         return Face(Lasting(ui.TextDisplay("\n".join(lines))), mentions=mentions)
 
 
-def board_face(board: Board, _: Words, *, controls: bool) -> Face:
-    """Draw the board: what is answered, what comes next, how many wait."""
+def board_face(board: Board, _: Words, *, controls: bool, roster: tuple[int, int]) -> Face:
+    """Draw the board: what is answered, what comes next, how many wait; the lab's too.
+
+    `roster`: how many of the session's instances are up, and how many wait or start.
+    """
     session = board.session
     parts: list[ui.Item[Any]] = [ui.TextDisplay(_title(board, _)), ui.Separator[Any]()]
     if session.is_open:
         parts += [ui.TextDisplay(_current(board, _)), ui.Separator[Any]()]
         parts.append(ui.TextDisplay(_upcoming(board, _)))
-    parts.append(ui.TextDisplay(_counts(board, _)))
+    parts.append(ui.TextDisplay("\n".join(filter(None, (_counts(board, _), _roster(roster, _))))))
     if not session.is_open:
         closed = ui.Container[Any](*parts, accent_colour=_STILL_COLOUR)
         return Face(Lasting(closed), pinned=True, still=True)
@@ -337,6 +348,13 @@ def _counts(board: Board, _: Words) -> str:
     if counts.get(State.PENDING):
         parts.append(_("Pending {n}", n=counts[State.PENDING]))
     return "-# " + " · ".join(parts)
+
+
+def _roster(roster: tuple[int, int], _: Words) -> str:
+    up, waiting = roster
+    if not up and not waiting:
+        return ""
+    return "-# " + _("Lab: {up} up · {waiting} waiting", up=up, waiting=waiting)
 
 
 def _legend(_: Words) -> str:
