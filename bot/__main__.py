@@ -79,7 +79,11 @@ def _add_lab(lab: argparse.ArgumentParser) -> None:
     set_up.add_argument("--record", type=Path, help="file to make if anything was laid")
     remove = actions.add_parser("remove-host", help="as root on the host: take all that away")
     check = actions.add_parser("check-host", help="prove with probe containers that it holds")
-    for parser in (set_up, remove, check):
+    sweep = actions.add_parser(
+        "sweep",
+        help="remove all containers and networks of this installation; its bot is not running",
+    )
+    for parser in (set_up, remove, check, sweep):
         parser.add_argument("--file", type=Path, help="another lab.toml")
         parser.add_argument("--host", help="the host's name in it")
         parser.add_argument("--quiet", action="store_true", help="only what changed, or is wrong")

@@ -1,13 +1,13 @@
-"""`study-bot lab …`: an operator sets a lab host up, takes that back, or has it checked."""
+"""`study-bot lab …`: an operator sets a lab host up, takes that back, has it checked or cleared."""
 
 import argparse
 import os
-import secrets
+import sys
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from bot.errors import N_, OperatorError
+from bot.errors import N_, OperatorError, StudyBotError
 from bot.lab import Catalogue, HostSettings
 from bot.lab.drivers import connect
 from bot.lab.host import (
@@ -18,6 +18,7 @@ from bot.lab.host import (
     remove_host,
     set_up_host,
 )
+from bot.lab.sweep import Holdings, sweep
 from bot.settings import Settings
 
 _LOCAL = "unix://"
@@ -41,6 +42,8 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     Raises:
         OperatorError: it can't be done; what is missing.
     """
+    if options.action == "sweep":
+        return _sweep(settings, options)
     host = _host(settings, options)
     match options.action:
         case "setup-host":
@@ -65,13 +68,35 @@ def _say(steps: Iterable[Step], options: argparse.Namespace) -> int:
 def _check(host: HostSettings, options: argparse.Namespace) -> int:
     driver = connect(host)
     try:
-        proof = check_host(driver, host, f"check-{secrets.token_hex(4)}")
+        proof = check_host(driver, host, "check-host")
     finally:
         driver.close()
     for finding in proof.findings:
         if not (options.quiet and finding.is_good):
             print(finding)  # noqa: T201
     return 0 if proof.holds else 1
+
+
+def _sweep(settings: Settings, options: argparse.Namespace) -> int:
+    """Remove all that this installation has on its hosts."""
+    held = Holdings.of(settings.database_path.absolute())
+    path: Path = options.file or settings.study_bot_lab
+    if held is None or not path.exists():
+        return 0
+    status = 0
+    for host in Catalogue.load(path).hosts:
+        driver = connect(host)
+        try:
+            removed = sweep(driver, held)
+        except StudyBotError as error:
+            print(f"{host.name}: {error}", file=sys.stderr)  # noqa: T201
+            status = 1
+        else:
+            if removed or not options.quiet:
+                print(f"{host.name}: {removed} containers were removed.")  # noqa: T201
+        finally:
+            driver.close()
+    return status
 
 
 def _host(settings: Settings, options: argparse.Namespace) -> HostSettings:

@@ -9,11 +9,11 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import webbrowser
 from pathlib import Path
 
 from bot.errors import N_, OperatorError
+from bot.playground_data import data_folder, lab_file, sweep, sweep_leftovers
 from bot.settings import Settings
 
 _START_SECONDS = 60
@@ -41,7 +41,9 @@ async def play(
     arguments = [sys.executable, "-m", "playground", "--port", str(port)]
     if rehearse:
         arguments += ["--rehearse", "--rehearse-speed", str(speed)]
-    with tempfile.TemporaryDirectory(prefix="study-bot-playground-") as folder:
+    lab = lab_file(settings)
+    await sweep_leftovers(lab)
+    with data_folder() as folder:
         # A session of its own: Ctrl-C reaches this process alone, which ends the two in order.
         server = await asyncio.create_subprocess_exec(
             *arguments,
@@ -58,7 +60,7 @@ async def play(
                 "-m",
                 "bot",
                 "run",
-                env=_environment(addresses, Path(folder)),
+                env=_environment(addresses, folder, lab),
                 start_new_session=True,
             )
             _greet(addresses["page"], settings)
@@ -68,6 +70,7 @@ async def play(
         finally:
             await _end(bot)
             await _end(server)
+            await sweep(folder, lab)
 
 
 async def _addresses(server: asyncio.subprocess.Process) -> dict[str, str]:
@@ -79,7 +82,7 @@ async def _addresses(server: asyncio.subprocess.Process) -> dict[str, str]:
         raise PlaygroundFailed from error
 
 
-def _environment(addresses: dict[str, str], folder: Path) -> dict[str, str]:
+def _environment(addresses: dict[str, str], folder: Path, lab: Path | None) -> dict[str, str]:
     return {
         # One person plays everybody here, and should not have to wait between questions.
         "STUDY_BOT_QUESTION_PACE_SECONDS": "0",
@@ -89,6 +92,7 @@ def _environment(addresses: dict[str, str], folder: Path) -> dict[str, str]:
         "STUDY_BOT_GATEWAY": addresses["gateway"],
         "STUDY_BOT_CDN": addresses["cdn"],
         "STUDY_BOT_DATA": str(folder),
+        **({"STUDY_BOT_LAB": str(lab)} if lab else {}),
     }
 
 

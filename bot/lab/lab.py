@@ -26,7 +26,7 @@ from bot.lab.steps import Steps
 from bot.sessions import SessionService
 from bot.timeline import Timeline
 
-_INSTALLATION = "installation_id"
+INSTALLATION_FACT = "installation_id"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class Lab:
 
 def installation_id(tx: Transaction) -> str:
     """Return this installation's random id, made when it is first asked for."""
-    known = fact(tx, _INSTALLATION)
+    known = fact(tx, INSTALLATION_FACT)
     if known is None:
         known = secrets.token_hex(16)
-        put_fact(tx, _INSTALLATION, known)
+        put_fact(tx, INSTALLATION_FACT, known)
     return known
 
 

@@ -6,6 +6,7 @@ from bot.lab.host.engine import DEFAULT_SOCKET, LocalEngine
 from bot.lab.host.probe import PROBE_IMAGE
 from bot.lab.host.rules import Family, expected_rules
 from bot.lab.host.setup_host import Step, remove_host, set_up_host
+from bot.lab.host.trial import probe_label
 from bot.lab.host.verdict import Finding, Proof
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "cgroup_parent",
     "check_host",
     "expected_rules",
+    "probe_label",
     "remove_host",
     "set_up_host",
 ]

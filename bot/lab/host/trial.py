@@ -55,6 +55,11 @@ class Result:
     published: bool | None  # None: its address can't be tried from here
 
 
+def probe_label(installation: str) -> str:
+    """Return whose the probes are: not the installation's, whose every object has a row."""
+    return f"{installation}.probe"
+
+
 class Trial:
     """One run of the probes on one host."""
 
@@ -64,8 +69,7 @@ class Trial:
         self._driver = driver
         self._settings = settings
         self._facts = facts
-        # Not the installation's own label: these have no rows, and nobody is to look for them.
-        self._label = f"{installation}.probe"
+        self._label = probe_label(installation)
         self._key = secrets.token_hex(4)
         self._containers: list[str] = []
         self._networks: list[str] = []
