@@ -32,6 +32,7 @@ from cogs.archive import ArchiveCog
 from cogs.catch_up import CatchUp
 from cogs.courier import Courier
 from cogs.kit import Services, is_trouble
+from cogs.lab import ContainersCog, ImagesCog, LabCards, LabCog, LabLetters
 from cogs.life import LifeCog
 from cogs.live import LiveMessages
 from cogs.questions import Listener, QuestionsCog, message_menus
@@ -49,6 +50,7 @@ _CLOSE_SECONDS = 8
 _LEASES_SECONDS = 10
 _RECONCILE_SECONDS = 15
 _PROVE_SECONDS = 900
+_IMAGES_SECONDS = 60
 
 
 class TokenMissing(OperatorError):
@@ -77,6 +79,7 @@ class App:
     services: Services
     drawing: DrawingWorker
     catch_up: CatchUp
+    cards: LabCards
 
 
 @contextlib.asynccontextmanager
@@ -142,14 +145,19 @@ async def build(
             QuestionsCog(services),
             SetupCog(services),
             ArchiveCog(services),
+            ImagesCog(services),
+            ContainersCog(services),
+            LabCog(services),
             LifeCog(services, catch_up),
         ]
         client.message_listener = listener.on_message
         client.menus = message_menus()
+        cards = LabCards(services)
+        services.live.add_kind(cards.kind())
         _wire(services)
         await guilds.load()
         await sessions.load()
-        yield App(settings, database, client, services, drawing, catch_up)
+        yield App(settings, database, client, services, drawing, catch_up, cards)
 
 
 def _catalogue(settings: Settings) -> Catalogue:
@@ -165,9 +173,14 @@ def _wire(services: Services) -> None:
     courier = Courier(
         services.channel,
         services.own_id,
-        {QUIET: announcements.quiet, RETURNED: announcements.returned},
+        {
+            QUIET: announcements.quiet,
+            RETURNED: announcements.returned,
+            **LabLetters(services).renderers(),
+        },
     )
     services.dispatcher.add_listener(services.live.on_event)
+    services.dispatcher.add_listener(services.lab.directory.on_event)
     services.dispatcher.add_consumer(courier.consumer())
     wind_up = WindUp(services)
     services.live.add_kind(wind_up.kind())
@@ -233,7 +246,7 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
             supervisor.every("mutes", _TICK_SECONDS, services.guilds.lift_expired_mutes)
             supervisor.every("marks", _FLUSH_SECONDS, services.sessions.flush)
             supervisor.every("search index", _TICK_SECONDS, services.archive.catch_up)
-            _keep_lab(supervisor, services.lab)
+            _keep_lab(supervisor, services.lab, app.cards)
             supervisor.every("forget", _DAY_SECONDS, lambda: _forget(services))
             supervisor.start("alive", lambda: show_alive(app.settings.study_bot_data / "alive"))
             log.info("ready", user=str(app.client.user), guilds=len(app.client.guilds))
@@ -255,12 +268,14 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
         log.info("stopped")
 
 
-def _keep_lab(supervisor: Supervisor, lab: Lab) -> None:
+def _keep_lab(supervisor: Supervisor, lab: Lab, cards: LabCards) -> None:
     """Run what the lab does by itself; nothing where there is no lab."""
     if not len(lab.hosts):
         return
     supervisor.start("lab hosts", lab.hosts.run)
     supervisor.start("lab queue", lab.launcher.run)
+    supervisor.start("lab cards", cards.run)
+    supervisor.every("lab images", _IMAGES_SECONDS, lab.images.refresh_names)
     supervisor.every("lab leases", _LEASES_SECONDS, lab.keeper.tick)
     supervisor.every("lab hosts in step", _RECONCILE_SECONDS, lab.keeper.reconcile_all)
     supervisor.every("lab proofs", _PROVE_SECONDS, lambda: lab.proving.prove_all(lab.hosts))
