@@ -79,10 +79,10 @@ class ProxySettings:
         problems: list[str] = []
         values: dict[str, object] = {}
         for name, text in sorted(given.items()):
-            if name not in _READERS:
+            if name not in SETTINGS:
                 problems.append(f"  {PREFIX}{name.upper()}: there is no such setting.")
                 continue
-            read, form = _READERS[name]
+            read, form = SETTINGS[name]
             try:
                 values[name] = read(text)
             except ValueError:
@@ -121,7 +121,7 @@ def _each(read: Callable[[str], T]) -> Callable[[str], frozenset[T]]:
 
 
 # How each setting is read, and what a wrong one should have been.
-_READERS: dict[str, tuple[Callable[[str], object], str]] = {
+SETTINGS: dict[str, tuple[Callable[[str], object], str]] = {
     "listen": (_socket, "an absolute path, or unix:///path"),
     "engine": (_socket, "an absolute path, or unix:///path"),
     "installation": (_matching(r"[\w.:-]+"), "the id on the label study-bot.installation"),

@@ -1,6 +1,8 @@
 """Which calls pass, and in which form only."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -12,7 +14,7 @@ from bot.engine_proxy.executions import check_execution, check_start
 from bot.engine_proxy.networks import check_bridge, check_network
 from bot.engine_proxy.refusal import Refused
 from bot.engine_proxy.routes import Body, match
-from bot.engine_proxy.settings import BadProxySetting, ProxySettings, Rules
+from bot.engine_proxy.settings import SETTINGS, BadProxySetting, ProxySettings, Rules
 from bot.lab.drivers.docker import PROCESS_COLUMNS
 
 RULES = Rules()
@@ -383,3 +385,20 @@ def same(one: str, other: str) -> bool:
     """Compare two request targets, whatever was encoded."""
     first, second = urlsplit(one), urlsplit(other)
     return first.path == second.path and parse_qs(first.query) == parse_qs(second.query)
+
+
+@pytest.mark.parametrize("path", ["docs/docker.md", "docker-compose.yml"])
+def test_every_setting_is_documented_and_can_be_made(path: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / path).read_text()
+
+    assert set(re.findall(r"STUDY_BOT_PROXY_[A-Z]+", text)) == {
+        f"STUDY_BOT_PROXY_{name.upper()}" for name in SETTINGS
+    }
+
+
+def test_every_setting_the_documentation_tells_is_used() -> None:
+    folder = Path(__file__).resolve().parents[2]
+    told = re.findall(r"^\| `([A-Z_]+)`", (folder / "docs/docker.md").read_text(), re.MULTILINE)
+    used = (folder / "docker-compose.yml").read_text()
+
+    assert set(told) - {"COMPOSE_PROFILES"} <= set(re.findall(r"[A-Z_]+", used))
