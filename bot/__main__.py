@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rehearse-speed", type=float, default=1.0, metavar="X", help="times as fast"
     )
     playground.add_argument("--open", action="store_true", help="open the page in the browser")
-    doctor = commands.add_parser("doctor", help="check token, intents and database")
+    doctor = commands.add_parser("doctor", help="check token, intents, database and lab")
     doctor.add_argument("--quiet", action="store_true", help="print problems only")
     export = commands.add_parser("export", help="write a session, or the whole database")
     export.add_argument(

@@ -1,5 +1,6 @@
 """`study-bot doctor`: looks at what a start needs, one line each, OK or what to do."""
 
+import asyncio
 import sqlite3
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import aiohttp
 
 from bot.database import Database
-from bot.errors import OperatorError
+from bot.errors import OperatorError, StudyBotError
 from bot.settings import Settings
 
 _TIMEOUT_SECONDS = 10
@@ -29,10 +30,11 @@ class Finding:
 
 
 async def examine(settings: Settings) -> list[Finding]:
-    """Look at settings, database, token and intents."""
+    """Look at settings, database, token, intents and every host of the lab."""
     findings = [Finding("settings", True, f"data in {settings.study_bot_data.absolute()}")]
     findings.append(await _database(settings))
     findings += await _discord(settings)
+    findings += await asyncio.to_thread(_lab, settings)
     return findings
 
 
@@ -53,6 +55,37 @@ async def _database(settings: Settings) -> Finding:
 
 def _count(connection: sqlite3.Connection) -> int:
     return connection.execute("SELECT count(*) FROM sessions").fetchone()[0]
+
+
+def _lab(settings: Settings) -> list[Finding]:
+    # Here: the doctor of a bot without a lab needs none of it.
+    from bot.lab import Catalogue
+    from bot.lab.drivers import connect
+    from bot.lab.host import examine_host
+
+    path = settings.study_bot_lab
+    if not path.exists():
+        return [Finding("lab", True, f"none is set up: there is no {path}")]
+    try:
+        catalogue = Catalogue.load(path)
+    except StudyBotError as error:
+        return [Finding("lab", False, str(error))]
+    findings = [
+        Finding("lab", True, f"{len(catalogue.hosts)} hosts, {len(catalogue.templates)} templates")
+    ]
+    if not catalogue.guilds:
+        text = "guilds in it is empty, so nobody on Discord has the lab"
+        findings.append(Finding("lab", True, text))
+    for host in catalogue.hosts:
+        driver = connect(host)
+        try:
+            findings += [
+                Finding(f"lab {host.name}, {each.what}", each.is_good, each.text)
+                for each in examine_host(driver, host)
+            ]
+        finally:
+            driver.close()
+    return findings
 
 
 async def _discord(settings: Settings) -> list[Finding]:
