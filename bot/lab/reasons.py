@@ -49,6 +49,7 @@ def explain(reason: str | None, _: Words) -> str:
             name: Term(value["term"]) if isinstance(value, dict) else value
             for name, value in params.items()
         }
-        return _(kept["message"], **filled)
+        message: str = kept["message"]
+        return _(message, **filled)
     except (ValueError, KeyError, TypeError):
         return reason
