@@ -10,7 +10,7 @@ from datetime import timedelta
 from bot.database import Transaction
 from bot.errors import NotAllowed, StudyBotError
 from bot.guilds import Person
-from bot.lab import events, store
+from bot.lab import events, reasons, store
 from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
 from bot.lab.directory import alive_with_sessions
@@ -56,7 +56,8 @@ class Instances:
         self._sizes: dict[int, tuple[float, int | None]] = {}
         # Those somebody is at right now: whoever compares rows with hosts leaves them alone.
         self._busy: Counter[int] = Counter()
-        self.freed: Callable[[], None] = lambda: None
+        # Told of each instance that is gone: there is room, and nobody need wait for it.
+        self.gone: Callable[[int], None] = lambda _instance_id: None
 
     @property
     def busy(self) -> frozenset[int]:
@@ -251,7 +252,6 @@ class Instances:
             await host.work(
                 WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
             )
-            self._readings.pop(instance.id, None)
             return await self._runs_again(instance, host, engine_id, events.RESTARTED, by)
 
     async def extend(self, instance: Instance, by: Person) -> Instance:
@@ -328,7 +328,7 @@ class Instances:
             removed = await self._database.write(self._removed, marked, by, reason)
         self._readings.pop(instance.id, None)
         self._sizes.pop(instance.id, None)
-        self.freed()
+        self.gone(instance.id)
         return removed
 
     def _removed(
@@ -378,10 +378,16 @@ class Instances:
             )
 
     async def freeze_owner(self, guild_id: int, user_id: int, why: str = "muted") -> int:
-        """Freeze what somebody has who was timed out, kicked or banned; return how many."""
+        """Freeze what somebody has who was timed out, kicked or banned; return how many.
+
+        What only waits or starts is taken back.
+        """
         frozen = 0
         for instance in await self._database.read(store.alive, guild_id=guild_id, owner_id=user_id):
             try:
+                if instance.state in (State.QUEUED, State.LAUNCHING):
+                    await self.remove(instance, None, reasons.KILLED)
+                    continue
                 frozen += (await self.freeze(instance, None, why)).state is State.FROZEN
             except StudyBotError:
                 continue  # Its host is away: looked at again when it is back.
@@ -409,6 +415,7 @@ class Instances:
         self, instance: Instance, host: Host, engine_id: str, kind: str, by: Person
     ) -> Instance:
         """Note that it runs, as which process, and that its last end is the past."""
+        self._readings.pop(instance.id, None)
         state = await host.call(host.driver.inspect, engine_id)
         return await self._change(
             instance,

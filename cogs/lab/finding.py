@@ -47,8 +47,8 @@ async def found_view(interaction: Interaction, term: str) -> Lasting:
     try:
         found = await services.lab.images.search(guild_id, term)
     except HubUnreachable as error:
-        items = [ui.TextDisplay[Any](await _instead(services, guild_id, term, error, _))]
-        return Lasting(*items)
+        instead = await _instead(services, guild_id, term, error, _)
+        return Lasting(ui.TextDisplay(instead), *_posting(interaction))
     if not found:
         text = _("The public hub has nothing for “{term}”.", term=one_line(term))
         return Lasting(ui.TextDisplay(text))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from bot.lab import Instance, Process, masked, masked_command, spoken_cpus, spoken_seconds
 from bot.localization import Words
-from cogs.lab.card import address_of, how_it_ended, image_of, time_left, title
+from cogs.lab.card import address_of, how_it_ended, image_of, title
 from cogs.lab.meters import size
 from cogs.live import with_time
 from cogs.text import coded, fenced, one_line, page, plain_line
@@ -95,11 +95,19 @@ def details(instance: Instance, address: str, _: Words) -> str:
         (_("Process on the host"), str(instance.process_id or "")),
         (_("Asked for"), with_time(instance.requested_at, "f")),
         (_("Started"), with_time(instance.started_at, "f") if instance.started_at else ""),
-        (_("Time"), time_left(instance, _) if instance.is_alive else ""),
+        (_("Time left"), _until(instance, _)),
         (_("Extended"), str(instance.extensions) if instance.extensions else ""),
         (_("Ended"), how_it_ended(instance, _)),
     ]
     return "\n".join(f"**{label}** {value or '–'}" for label, value in rows if value)
+
+
+def _until(instance: Instance, _: Words) -> str:
+    if not instance.is_alive:
+        return ""
+    if instance.deadline is None:
+        return _("until the session's end")
+    return with_time(instance.deadline)
 
 
 def _list(words: Sequence[str], _: Words, most: int = 12) -> str:
