@@ -66,23 +66,33 @@ class Keeper:
         """Warn those whose time runs out soon, and end what is due, on hosts that answer."""
         now = self._timeline.clock()
         warned: list[Instance] = []
+        over: list[Instance] = []
         for instance in await self._database.read(store.due, now + self._catalogue.warning):
             host = next((one for one in self._hosts.up if one.name == instance.host), None)
             if host is None or instance.deadline is None:
                 continue
             if instance.deadline <= now:
-                await self._end(instance)
+                over.append(instance)
             elif instance.warned_at is None:
                 warned.append(instance)
+        await self._end(over)
         await self._warn(warned, now)
         await self._thaw_the_unmuted()
         await self._images.flush()
 
-    async def _end(self, instance: Instance) -> None:
-        session = await self._database.read(get_session, instance.session_id, instance.guild_id)
-        over = session is None or not session.is_open
-        reason = reasons.SESSION_ENDED if over else reasons.EXPIRED
-        await self.remove_all([instance], reason)
+    async def _end(self, instances: Iterable[Instance]) -> None:
+        """Remove what is due, so that those of a session are told of in one message."""
+        groups: dict[str, list[Instance]] = defaultdict(list)
+        for instance in instances:
+            session = await self._database.read(get_session, instance.session_id, instance.guild_id)
+            is_over = session is None or not session.is_open
+            # What was to go already keeps its reason: its host was away then.
+            known = instance.reason if instance.state is State.REMOVING else None
+            groups[known or (reasons.SESSION_ENDED if is_over else reasons.EXPIRED)].append(
+                instance
+            )
+        for reason, group in groups.items():
+            await self.remove_all(group, reason)
 
     async def _warn(self, instances: Iterable[Instance], at: datetime) -> None:
         by_session: dict[int, list[Instance]] = defaultdict(list)

@@ -22,7 +22,7 @@ from bot.lab.networks import Networks
 from bot.lab.progress import ProgressBoard
 from bot.lab.proving import Proving
 from bot.lab.standing import Standings
-from bot.lab.steps import Steps
+from bot.lab.steps import Cancelled, Steps
 from bot.sessions import SessionService
 from bot.timeline import Timeline
 
@@ -80,7 +80,13 @@ async def open_lab(
         timeline, access, catalogue, hosts, instances, launcher, networks, images, installation
     )
     proving = Proving(installation)
-    instances.freed = launcher.wake
+
+    def gone(instance_id: int) -> None:
+        if progress.get(instance_id) is not None:
+            progress.end(instance_id, Cancelled())
+        launcher.wake()
+
+    instances.gone = gone
 
     async def fresh(host: Host) -> None:
         networks.forget(host)

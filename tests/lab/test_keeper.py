@@ -32,6 +32,7 @@ from bot.lab.hosts import Host
 from bot.lab.spec import engine_name
 from bot.sessions import ENDED
 from bot.timeline import Delivery
+from tests.end_to_end.driver import until
 from tests.lab.things import SMALL
 from tests.lab.world import LabWorld, lab_world
 from tests.storage.world import ALICE, BOB, MODERATOR, SPEAKER
@@ -93,6 +94,13 @@ class TestLeases:
             await here.lab.instances.extend(instance, SPEAKER)
         await step(here, hours=3)
         assert (await here.now(instance)).state is State.RUNNING
+
+    async def test_what_ends_together_is_told_together(self, here: LabWorld):
+        await here.run(ALICE)
+        await here.run(BOB)
+        await step(here, minutes=61)
+        (told,) = await here.world.events(events.ENDED_FOR_OWNERS)
+        assert len(told.data["instance_ids"]) == 2
 
     async def test_after_the_session_there_is_a_grace_time(self, here: LabWorld):
         instance = await here.run(SPEAKER)
@@ -320,6 +328,24 @@ class TestStaff:
         await here.world.guilds.lift_expired_mutes()
         await here.lab.keeper.tick()
         assert (await here.now(instance)).state is State.RUNNING
+
+    async def test_what_a_muted_person_waits_for_is_taken_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        async with lab_world(tmp_path / "db", monkeypatch, queue=False) as here:
+            waiting = await here.ask(ALICE)
+            await here.lab.instances.freeze_owner(1, ALICE.id)
+            gone = await here.over(waiting)
+            assert (gone.state, gone.reason) == (State.REMOVED, reasons.KILLED)
+
+    async def test_clearing_in_mid_launch_leaves_nothing(self, here: LabWorld):
+        here.driver.delay_seconds = 0.1
+        instance = await here.ask(ALICE, "nginx")
+        await here.until(instance, State.LAUNCHING)
+        await here.lab.instances.remove(await here.now(instance), None, reasons.CLEARED)
+        await until(lambda: not here.lab.launcher.busy)
+        assert (await here.now(instance)).state is State.REMOVED
+        assert here.names() == []
 
     async def test_what_staff_froze_stays_frozen(self, here: LabWorld):
         instance = await here.run(ALICE)

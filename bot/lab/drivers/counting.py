@@ -110,7 +110,7 @@ def from_statistics(answer: Mapping[str, Any]) -> Counters:
 
 
 def _operations(entries: Sequence[Mapping[str, Any]] | None, name: str) -> int | None:
-    if entries is None:
+    if not entries:  # nothing yet, or nothing is counted there: it doesn't tell
         return None
     return sum(entry["value"] for entry in entries if entry["op"].lower() == name)
 

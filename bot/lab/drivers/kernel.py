@@ -86,6 +86,7 @@ class Group:
         self._memory = folders.get("memory")
         self._pids = folders.get("pids", self._unified)
         self._disk = folders.get("blkio")
+        self._whole_disk = mounted["blkio"].folder if self._disk is not None else None
         self._any = self._pids or next(iter(folders.values()))
         try:
             self.read()
@@ -136,7 +137,11 @@ class Group:
     def _read_disk(self) -> tuple[int | None, int | None]:
         with suppress(OSError):
             if self._disk is not None:
-                return _per_operation(_read(f"{self._disk}/{IO_FILE}"))
+                # Newer kernels count nothing in v1 until a limit was once set for a disk: with
+                # no line for the whole machine either, nothing here isn't zero but unknown.
+                text = _read(f"{self._disk}/{IO_FILE}")
+                is_counted = ":" in text or ":" in _read(f"{self._whole_disk}/{IO_FILE}")
+                return _per_operation(text) if is_counted else (None, None)
             if self._unified is not None:
                 return _per_device(_read(f"{self._unified}/io.stat"))
         return None, None

@@ -6,10 +6,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
-from docker.transport import UnixHTTPAdapter
 from requests.adapters import HTTPAdapter
 
 from bot.lab.drivers.ssh import SSHAdapter
+from bot.lab.drivers.unix import UnixAdapter
 from bot.lab.model import HostSettings
 
 POOL = 32
@@ -33,7 +33,7 @@ class Transport:
         self._ssh: SSHAdapter | None = None
         self._room: threading.BoundedSemaphore | None = None
         if address.startswith("unix://"):
-            adapter: HTTPAdapter = UnixHTTPAdapter(
+            adapter: HTTPAdapter = UnixAdapter(
                 "http+unix://" + address.removeprefix("unix://"), max_pool_size=POOL
             )
         elif address.startswith("ssh://"):
