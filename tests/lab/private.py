@@ -15,14 +15,15 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-import docker
 import psutil
 import pytest
-import requests
 
+from bot.lab.drivers import connect
+from bot.lab.errors import HostUnreachable
+from bot.lab.model import HostSettings
 from tests.lab import registry as registries
 
 NEEDED = ("dockerd", "containerd", "tini", "unshare", "nsenter", "setpriv", "ip", "mount")
@@ -75,16 +76,13 @@ class PrivateEngine:
         (folder / "docker.pid").unlink(missing_ok=True)
         with (folder / "dockerd.log").open("ab") as log:
             self._starter = subprocess.Popen(command, stdout=log, stderr=log)
+        settings = HostSettings("private", self.address)
         until = time.monotonic() + 40
         while time.monotonic() < until:
             if self._starter.poll() is not None:
                 break
-            with contextlib.suppress(docker.errors.DockerException, requests.RequestException):
-                client = docker.DockerClient(self.address, version="1.41", timeout=2)
-                try:
-                    client.ping()
-                finally:
-                    client.close()
+            with contextlib.suppress(HostUnreachable), closing(connect(settings)) as driver:
+                driver.ping()
                 return
             time.sleep(0.1)
         pytest.fail(f"the private engine didn't start:\n{(folder / 'dockerd.log').read_text()}")
@@ -111,6 +109,11 @@ class PrivateEngine:
         assert self._starter is not None
         self.process.send_signal(signal.SIGCONT)
         self._starter.send_signal(signal.SIGCONT)
+
+    def gone(self) -> None:
+        """Take note that it ended with its namespaces."""
+        if self._starter is not None:
+            self._starter.wait(10)
 
     @contextmanager
     def registry(self, storage: Path | None = None) -> Iterator[registries.Registry]:
@@ -146,6 +149,7 @@ def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[Pri
             stdout=log,
             stderr=log,
         )
+    engine: PrivateEngine | None = None
     try:
         init = _init_of(first)
         engine = PrivateEngine(folder, name, _connect(name, init), init)
@@ -154,6 +158,8 @@ def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[Pri
     finally:
         first.kill()
         first.wait(10)
+        if engine is not None:
+            engine.gone()
         _clean_up(folder, name)
 
 
