@@ -1,5 +1,7 @@
 """A network of its own for each owner: made when first needed, taken away when idle."""
 
+import secrets
+
 import structlog
 
 from bot.database import Transaction
@@ -12,6 +14,8 @@ from bot.lab.spec import network_id_of, network_name, network_of, places
 from bot.timeline import Timeline
 
 log = structlog.get_logger(__name__)
+
+_TRIES = 20
 
 
 class Networks:
@@ -31,10 +35,19 @@ class Networks:
         """
         key = (instance.session_id, instance.owner_id or 0, instance.outward)
         known = self._there.setdefault(host.name, {})
-        if key not in known:
-            network = await self._place(instance, host)
-            await host.work(WORK_SECONDS, host.driver.ensure_network, network)
-            known[key] = network
+        for last in (False,) * (_TRIES - 1) + (True,):
+            if key in known:
+                break
+            network_id, network = await self._place(instance, host)
+            try:
+                await host.work(WORK_SECONDS, host.driver.ensure_network, network)
+            except SubnetTaken:
+                # Another program's, or another installation's on this host: somewhere else, then.
+                await self._database.write(_drop, [network_id])
+                if last:
+                    raise
+            else:
+                known[key] = network
         return known[key]
 
     def forget(self, host: Host) -> bool:
@@ -68,8 +81,11 @@ class Networks:
             self.forget(host)
             await self._database.write(_drop, gone)
 
-    async def _place(self, instance: Instance, host: Host) -> Network:
+    async def _place(self, instance: Instance, host: Host) -> tuple[int, Network]:
         subnet = host.settings.subnet
+        count = places(subnet)
+        # Others may begin at the same end of the same subnet.
+        begin = secrets.randbelow(count)
 
         def work(tx: Transaction) -> tuple[int, int] | None:
             return store.network_place(
@@ -78,13 +94,13 @@ class Networks:
                 instance.session_id,
                 instance.owner_id or 0,
                 outward=instance.outward,
-                places=places(subnet),
+                places=[*range(begin, count), *range(begin)],
             )
 
         ids = await self._database.write(work)
         if ids is None:
             raise SubnetTaken(subnet=subnet)
-        return network_of(self._installation, instance, host, ids)
+        return ids[0], network_of(self._installation, instance, host, ids)
 
 
 def _drop(tx: Transaction, network_ids: list[int]) -> None:

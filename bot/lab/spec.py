@@ -61,7 +61,7 @@ def network_of(installation: str, instance: Instance, host: Host, ids: tuple[int
     network_id, place = ids
     return Network(
         name=network_name(installation, network_id),
-        bridge=bridge_name(network_id, outward=instance.outward),
+        bridge=bridge_name(network_id, outward=instance.outward, installation=installation),
         subnet=subnet_at(host.settings.subnet, place),
         labels={
             LABEL_INSTALLATION: installation,

@@ -266,9 +266,18 @@ def hold_ports(tx: Transaction, host: str, instance_id: int, ports: Iterable[Por
 
 
 def network_place(
-    tx: Transaction, host: str, session_id: int, owner_id: int, *, outward: bool, places: int
+    tx: Transaction,
+    host: str,
+    session_id: int,
+    owner_id: int,
+    *,
+    outward: bool,
+    places: Sequence[int],
 ) -> tuple[int, int] | None:
-    """Return (id, place) of an owner's network, made when new; None when all are used up."""
+    """Return (id, place) of an owner's network, made when new; None when all are used up.
+
+    A new one gets the first of `places` that is free.
+    """
     row = tx.execute(
         "SELECT id, place FROM lab_networks"
         " WHERE host = ? AND session_id = ? AND owner_id = ? AND outward = ?",
@@ -277,7 +286,7 @@ def network_place(
     if row is not None:
         return row[0], row[1]
     used = {row[0] for row in tx.execute("SELECT place FROM lab_networks WHERE host = ?", (host,))}
-    place = next((place for place in range(places) if place not in used), None)
+    place = next((place for place in places if place not in used), None)
     if place is None:
         return None
     made = tx.execute(

@@ -260,6 +260,15 @@ class TestStrangers:
         assert len({network.subnet for network in networks}) == 2
         assert all(network.bridge.startswith("sblc") for network in networks)
 
+    async def test_where_others_have_networks_already_ours_are_beside_them(self, here: LabWorld):
+        half = Network("office", "br-office", "10.213.0.0/17", {})
+        here.driver.ensure_network(half)
+        for person in (ALICE, BOB, SPEAKER):
+            assert (await here.run(person)).state is State.RUNNING
+        networks = here.driver.networks(here.lab.installation)
+        assert len({network.subnet for network in networks}) == 3
+        assert len(await here.world.rows("SELECT * FROM lab_networks")) == 3
+
 
 class TestFollowing:
     async def test_what_vanished_is_told(self, here: LabWorld):

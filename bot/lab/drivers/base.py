@@ -148,11 +148,16 @@ class Network:
 
 BRIDGE_CLOSED = "sblc"
 BRIDGE_OPEN = "sblo"
+_OF_INSTALLATION = 4
 
 
-def bridge_name(network_id: int, *, outward: bool) -> str:
-    """Name a bridge so that the host's rules (`lab setup-host`) hold for it: at most 15 long."""
-    return f"{BRIDGE_OPEN if outward else BRIDGE_CLOSED}{network_id:x}"[:15]
+def bridge_name(network_id: int, *, outward: bool, installation: str = "") -> str:
+    """Name a bridge so that the host's rules (`lab setup-host`) hold for it: at most 15 long.
+
+    A machine's bridges share one list of names, so the installation's id (hexadecimal) is in it.
+    """
+    prefix = BRIDGE_OPEN if outward else BRIDGE_CLOSED
+    return f"{prefix}{installation[:_OF_INSTALLATION]}{network_id:x}"[:15]
 
 
 @dataclass(frozen=True, slots=True)

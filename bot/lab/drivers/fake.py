@@ -334,7 +334,10 @@ class FakeDriver:
             there = self._networks.get(network.name)
             if there is None:
                 subnet = ip_network(network.subnet)
-                if any(subnet.overlaps(ip_network(one.subnet)) for one in self._networks.values()):
+                if any(
+                    subnet.overlaps(ip_network(one.subnet)) or one.bridge == network.bridge
+                    for one in self._networks.values()
+                ):
                     raise SubnetTaken(subnet=network.subnet)
                 self._networks[network.name] = network
             elif (there.bridge, there.subnet) != (network.bridge, network.subnet):

@@ -9,6 +9,9 @@ from bot.lab.drivers.refusals import Refused
 from bot.lab.drivers.wire import ORDINARY, WORK, Wire
 from bot.lab.errors import EngineRefused, SubnetTaken
 
+# Another network has its addresses, or its bridge's name.
+_TAKEN = ("overlap", "same bridge")
+
 
 class Networks:
     """Makes, lists and removes them."""
@@ -70,7 +73,7 @@ class Networks:
         try:
             self._wire.call("POST", "/networks/create", body=body, seconds=WORK)
         except Refused as refused:
-            if "overlap" in refused.reason.lower():
+            if any(sign in refused.reason.lower() for sign in _TAKEN):
                 raise SubnetTaken(subnet=network.subnet) from refused
             there = self._find(network.name)
             if there is None:

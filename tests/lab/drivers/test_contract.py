@@ -26,6 +26,7 @@ from bot.lab.errors import (
 )
 from bot.lab.model import Port
 from tests.lab.drivers.conftest import LAYERS, Subject
+from tests.lab.engine import Bench
 
 NOBODY = "0" * 64
 
@@ -389,6 +390,12 @@ class TestNetworks:
         second = replace(network, name=f"{network.name}-2", bridge=f"{network.bridge}2")
         with pytest.raises(SubnetTaken, match=network.subnet):
             subject.driver.ensure_network(second)
+
+    def test_another_ones_bridge_is_refused(self, subject: Subject, network: Network):
+        subject.driver.ensure_network(network)
+        beside = Bench.network_of(subject.installation).subnet
+        with pytest.raises(SubnetTaken):
+            subject.driver.ensure_network(replace(network, name=f"{network.name}-2", subnet=beside))
 
     def test_one_of_the_same_name_under_other_rules_is_refused(
         self, subject: Subject, network: Network
