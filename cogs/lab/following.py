@@ -33,7 +33,7 @@ _EDITS, _WINDOW_SECONDS = 3, 4.5
 class Pace:
     """Spaces edits: a few at once, then no more than so many in a time."""
 
-    def __init__(self, edits: int = _EDITS, seconds: float = _WINDOW_SECONDS) -> None:
+    def __init__(self, edits: int, seconds: float) -> None:
         self._seconds = seconds
         self._edits: deque[float] = deque(maxlen=edits)
 
@@ -61,10 +61,12 @@ class Following:
         reply = _Reply(self._services, interaction, instance)
         try:
             message_id = await reply.send()
-        except discord.HTTPException:
-            if instance.public:
-                await self._hand_over(instance)
-            raise
+        except discord.HTTPException as error:
+            if not instance.public:
+                raise
+            log.warning("launch not shown", instance_id=instance.id, error=str(error))
+            await self._hand_over(instance)
+            return
         work = self._follow(reply, message_id)
         task = asyncio.create_task(work, name=f"follow:{instance.id}")
         self._tasks.add(task)
@@ -99,7 +101,7 @@ class Following:
             log.exception("following a launch failed", instance_id=instance.id)
 
     async def _until_it_is_up(self, reply: "_Reply") -> None:
-        pace = Pace()
+        pace = Pace(_EDITS, _WINDOW_SECONDS)
         progress = self._services.lab.launcher.progress
         try:
             async with asyncio.timeout(_TOKEN_SECONDS):
