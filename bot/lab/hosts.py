@@ -31,8 +31,13 @@ ANSWER_SECONDS = 2.5
 WORK_SECONDS = 60.0
 _THREADS = 24
 _LOOK_SECONDS = 4.0
-_FRESH_SECONDS = 2.0
-_PING_SECONDS = 2.5
+# A machine that takes longer than this over something is asked for a sign of life, and again
+# and again while it works; with the two seconds a driver gives it, that stays below three.
+_PATIENCE_SECONDS = 0.4
+_PAUSE_SECONDS = 2.0
+_PING_SECONDS = 2.2
+# What was silent for a while is noticed to be back within this.
+_BACK_SECONDS = 15.0
 
 
 class Host:
@@ -42,7 +47,7 @@ class Host:
         self.settings = settings
         self.driver = driver
         self.facts: HostFacts | None = None
-        self.is_up = False
+        self._up = asyncio.Event()
         # Whether the machine's protection was shown to hold; why not, for the operator.
         self.is_proven = False
         self.proof = "not verified yet"
@@ -50,12 +55,17 @@ class Host:
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"lab:{settings.name}")
         # A thread of its own: a hung engine may hold all the others for a while.
         self._watch = ThreadPoolExecutor(1, thread_name_prefix=f"lab-watch:{settings.name}")
-        self._answered_at = float("-inf")
+        self._looking: asyncio.Task[bool] | None = None
 
     @property
     def name(self) -> str:
         """What the operator calls it."""
         return self.settings.name
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it answers."""
+        return self._up.is_set()
 
     def cgroup_parent(self, *, is_lead: bool) -> str | None:
         """Return where its set-up wants containers to stand, so that the demo weighs more."""
@@ -75,7 +85,7 @@ class Host:
         Raises:
             HostUnreachable: it doesn't answer, or not within `ANSWER_SECONDS`.
         """
-        return await self._run(ANSWER_SECONDS, partial(work, *args, **kwargs))
+        return await self._run(ANSWER_SECONDS, partial(work, *args, **kwargs), is_watched=True)
 
     async def work(
         self,
@@ -87,26 +97,46 @@ class Host:
     ) -> T:
         """Call a method of the driver that may take up to so many seconds.
 
-        A machine that hung meanwhile is found out before, not after that time.
+        A machine that hung meanwhile is found out within seconds: while it works, it is asked
+        for signs of life.
+
+        Raises:
+            HostUnreachable: it doesn't answer. What was asked of it may be done all the same.
+        """
+        return await self._run(limit_seconds, partial(work, *args, **kwargs), is_watched=True)
+
+    async def wait_for(
+        self,
+        limit_seconds: float,
+        work: Callable[P, T],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Call a method of the driver that finds out by itself when the machine is gone.
+
+        It gets over a short silence, which would be a pity to lose a long pull for; when this
+        returns, the machine is up again.
 
         Raises:
             HostUnreachable: it doesn't answer.
         """
-        if time.monotonic() - self._answered_at > _FRESH_SECONDS:
-            await self.look()
-        return await self._run(limit_seconds, partial(work, *args, **kwargs))
+        if not await self.look():
+            raise HostUnreachable
+        result = await self._run(limit_seconds, partial(work, *args, **kwargs), is_watched=False)
+        try:
+            async with asyncio.timeout(_BACK_SECONDS):
+                await self._up.wait()
+        except TimeoutError as error:
+            raise HostUnreachable from error
+        return result
 
     async def look(self) -> bool:
-        """Find out whether it answers; say whether it does."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_PING_SECONDS):
-                await loop.run_in_executor(self._watch, self.driver.ping)
-        except (HostUnreachable, TimeoutError):
-            self._went_down()
-            return False
-        self._answered_at = time.monotonic()
-        return True
+        """Find out whether it answers; say whether it does. All who ask now share one look."""
+        looking = self._looking
+        if looking is None or looking.done():
+            looking = self._looking = asyncio.create_task(self._ping())
+        return await asyncio.shield(looking)
 
     async def close(self) -> None:
         """Let go; threads that hang in a call are left to end by themselves."""
@@ -119,32 +149,65 @@ class Host:
     def came_up(self, facts: HostFacts) -> None:
         """Note that it answers, and what it is."""
         self.facts = facts
-        self.is_up = True
+        self._up.set()
 
     def _went_down(self) -> None:
         if self.is_up:
             log.warning("lab host unreachable", host=self.name)
-        self.is_up = False
+        self._up.clear()
 
-    async def _run(self, seconds: float, work: "partial[T]") -> T:
+    async def _ping(self) -> bool:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await loop.run_in_executor(self._watch, self.driver.ping)
+        except (LabError, TimeoutError):
+            self._went_down()
+            return False
+        return True
+
+    async def _run(self, seconds: float, work: "partial[T]", *, is_watched: bool) -> T:
         if not self.is_up:
             raise HostUnreachable
         began = time.monotonic()
-        loop = asyncio.get_running_loop()
+        answer = asyncio.get_running_loop().run_in_executor(self._threads, work)
         try:
             async with asyncio.timeout(seconds):
-                result = await loop.run_in_executor(self._threads, work)
+                if is_watched:
+                    await self._watch_over(answer)
+                result = await answer
         except TimeoutError as error:
-            await self.look()
             raise HostUnreachable from error
         except HostUnreachable:
-            await self.look()
+            if self.is_up:
+                await self.look()
             raise
-        ended = self._answered_at = time.monotonic()
+        finally:
+            answer.cancel()
         timings = self.call_seconds.setdefault(work.func.__name__, [])
-        timings.append(ended - began)
+        timings.append(time.monotonic() - began)
         del timings[:-100]
         return result
+
+    async def _watch_over(self, answer: "asyncio.Future[T]") -> None:
+        """Return when there is an answer.
+
+        Raises:
+            HostUnreachable: the machine gives no sign of life meanwhile.
+        """
+        patience = _PATIENCE_SECONDS
+        while True:
+            await asyncio.wait({answer}, timeout=patience)
+            if answer.done():
+                return
+            look = asyncio.ensure_future(self.look())
+            await asyncio.wait({answer, look}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                look.cancel()
+                return
+            if not look.result():
+                raise HostUnreachable
+            patience = min(2 * patience, _PAUSE_SECONDS)
 
 
 class Hosts:

@@ -154,7 +154,10 @@ class Images:
         """
         reference = self._allowed(session, by, text)
         removed = False
-        for host in self._hosts.up:
+        hosts = self._hosts.up
+        if not hosts:
+            raise HostUnreachable
+        for host in hosts:
             ours = await self._database.read(store.pulled_images, host.name)
             if reference in ours:
                 await self._remove(host, reference)
@@ -254,7 +257,7 @@ class Images:
         self, host: Host, reference: str, key: tuple[str, str], flag: threading.Event
     ) -> Image:
         try:
-            image = await host.work(
+            image = await host.wait_for(
                 _PULL_SECONDS,
                 partial(
                     host.driver.pull,

@@ -53,6 +53,8 @@ from bot.timeline import NewEvent, Timeline
 log = structlog.get_logger(__name__)
 
 _LOOK_SECONDS = 5.0
+# So many taken ports in a row are chance; more are a range that somebody else gives out.
+_CHANCE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +272,8 @@ class Launcher:
         try:
             return await self._database.write(work)
         except NoPortFree as error:
+            if self._avoided.pop(host.name, None):
+                return None  # What others had may be free by now: tried again in a moment.
             await self._steps.fail(instance, error)
             return None
 
@@ -296,11 +300,15 @@ class Launcher:
         """Give an instance other ports: something that isn't ours listens on one of them."""
         self._avoided.setdefault(host.name, set()).add(port)
         avoided = frozenset(self._avoided[host.name])
+        settings = host.settings
+        first = settings.port_first
+        if len(avoided) > _CHANCE:
+            first = random.SystemRandom().randint(first, settings.port_last)
 
         def work(tx: Transaction) -> Instance:
             own = {(one.host, one.protocol) for one in instance.ports}
             taken = store.taken_ports(tx, host.name) - own
-            ports = assign(instance.ports, taken, avoided, host)
+            ports = assign(instance.ports, taken, avoided, host, first=first)
             store.hold_ports(tx, host.name, instance.id, ports)
             return store.update(tx, instance.id, ports=ports)
 
@@ -382,15 +390,22 @@ class Launcher:
 
 
 def assign(
-    wanted: tuple[Port, ...], taken: set[tuple[int, str]], avoided: frozenset[int], host: Host
+    wanted: tuple[Port, ...],
+    taken: set[tuple[int, str]],
+    avoided: frozenset[int],
+    host: Host,
+    *,
+    first: int | None = None,
 ) -> tuple[Port, ...]:
-    """Choose ports of the host's range: the wish where it is free, else the next free one.
+    """Choose ports of the host's range: the wish where it is free, else the next from `first`.
 
     Raises:
         NoPortFree: the range is used up.
     """
     settings = host.settings
-    span = range(settings.port_first, settings.port_last + 1)
+    begin, end = settings.port_first, settings.port_last + 1
+    start = begin if first is None else first
+    span = (*range(start, end), *range(begin, start))
     busy = set(taken)
     given: list[Port] = []
     for port in wanted:
