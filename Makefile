@@ -37,7 +37,7 @@ lint: ## Check style, types, the rooms' dependencies, shell scripts and translat
 	@scripts/lint.sh
 
 bench: ## Measure: a line each "name ours peer ratio", and build/bench.json
-	@scripts/setup.sh dev
+	@scripts/setup.sh dev lab
 	@mkdir -p build
 	@.venv/bin/python -m tests.benchmarks $(ARGS)
 

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 
+class Unavailable(Exception):
+    """What a benchmark needs isn't on this machine; says what."""
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """One comparison. `most` bounds the ratio, `most_ours` our own figure."""

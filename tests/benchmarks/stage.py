@@ -110,7 +110,7 @@ async def open_session(page: Page, speaker: str, channel: str) -> None:
 
 @contextlib.asynccontextmanager
 async def client(
-    command: Sequence[str], playground: Playground, data: Path
+    command: Sequence[str], playground: Playground, data: Path, **settings: str
 ) -> AsyncIterator[Client]:
     """Run a client process until the end of the block; it is ready when the block begins."""
     await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
@@ -119,7 +119,7 @@ async def client(
         sys.executable,
         *command,
         cwd=data,  # Where no .env is.
-        env=_environment(playground, data),
+        env={**_environment(playground, data), **settings},
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

@@ -64,7 +64,7 @@ class View:
         await self("composer").fill(text)
         await self("composer").press("Enter")
 
-    async def command(self, name: str, **options: str) -> None:
+    async def command(self, name: str, /, **options: str) -> None:
         """Run a slash command with typed options."""
         await self("composer").fill(f"/{name} ")
         for option, value in options.items():

@@ -348,7 +348,7 @@ class Page:
         await self.do("unpin", as_=person, channel=channel, message=message)
 
     async def slash(
-        self, person: str, channel: str, name: str, *, wait: bool = True, **options: Any
+        self, person: str, channel: str, name: str, /, *, wait: bool = True, **options: Any
     ) -> Json:
         """Use a slash command by its whole name; files as (name, bytes).
 
@@ -364,7 +364,7 @@ class Page:
         )
 
     async def autocomplete(
-        self, person: str, channel: str, name: str, option: str, value: Any, **options: Any
+        self, person: str, channel: str, name: str, option: str, value: Any, /, **options: Any
     ) -> list[Json]:
         """Type into an option and return the choices offered."""
         answer = await self.do(
