@@ -1,0 +1,100 @@
+"""Text that Discord shows as it was typed: no marks, no mentions."""
+
+import re
+import unicodedata
+
+# Where a mention is broken, and marks that would run into each other.
+INVISIBLE = "\u200b"
+
+_SPECIAL = re.compile(
+    r"https?://[^\s<>]+"
+    r"|[\\*_`\[]"
+    r"|~~+|\|\|+"
+    r"|@(?=everyone|here)"
+    # people, roles, channels, commands, emoji, guild pages
+    r"|<(?:@[!&]?|#|/|a?:|id:)"
+)
+# What a line may begin with without being that.
+_LINE_START = re.compile(r"^(?:(#{1,3}|-#|[-*+]|>>>|>)|(\d+)\.)(?=[ \t]|$)", re.MULTILINE)
+_STARTERS = frozenset("#-+>*0123456789")
+_PING = re.compile(r"@(?=everyone|here)")
+_TICKS = re.compile(r"`+")
+
+
+def escape(text: str) -> str:
+    """Take the meaning out of whatever Discord reads something into; addresses stay."""
+    return _SPECIAL.sub(_harmless, text)
+
+
+def _harmless(found: re.Match[str]) -> str:
+    special = found[0]
+    match special[0]:
+        case "h":
+            return safe_address(special)
+        case "@":
+            return "@" + INVISIBLE
+        case "<":
+            return "\\" + special.replace("@", "@" + INVISIBLE)
+        case _:
+            return "".join("\\" + mark for mark in special)
+
+
+def escape_tildes(text: str) -> str:
+    """Escape single tildes too, where text stands beside something struck through."""
+    return re.sub(r"(?<!\\)~", r"\\~", text)
+
+
+def safe_address(address: str) -> str:
+    """Return an address that mentions nobody."""
+    return _PING.sub("%40", address)
+
+
+def masked_target(address: str) -> str:
+    """Return an address as it may stand in a masked link's brackets."""
+    for raw, coded in ((" ", "%20"), ("(", "%28"), (")", "%29"), ("<", "%3C"), (">", "%3E")):
+        address = address.replace(raw, coded)
+    return safe_address(address)
+
+
+def escape_line_starts(text: str) -> str:
+    """Escape what would make a heading, list or quote of a line of text."""
+    if text[:1] in _STARTERS or "\n" in text:
+        return _LINE_START.sub(
+            lambda found: f"\\{found[1]}" if found[1] else f"{found[2]}\\.", text
+        )
+    return text
+
+
+def code_span(content: str) -> str:
+    """Return text as code within a line."""
+    runs = {len(run) for run in _TICKS.findall(content)}
+    if runs and max(runs) > 2:
+        content = broken_ticks(content)
+        runs = {len(run) for run in _TICKS.findall(content)}
+    if {1, 2} <= runs:
+        content = content.replace("``", f"`{INVISIBLE}`")
+        runs = {1}
+    ticks = "``" if 1 in runs else "`"
+    if content.startswith("`") or content.endswith("`"):
+        content = f" {content} "
+    return f"{ticks}{content}{ticks}"
+
+
+def broken_ticks(content: str) -> str:
+    """Break the runs of backticks that would end a block of code."""
+    return _TICKS.sub(
+        lambda run: INVISIBLE.join(
+            run[0][at : at + 2] for at in range(0, len(run[0]), 2)
+        )
+        if len(run[0]) > 2
+        else run[0],
+        content,
+    ) if "```" in content else content
+
+
+def is_blank(text: str) -> bool:
+    """Say whether nothing in a text is ever seen."""
+    return not any(
+        not character.isspace() and unicodedata.category(character) not in ("Cf", "Cc", "Mn")
+        for character in text
+    )

@@ -1,0 +1,244 @@
+"""What is within a paragraph, as Discord Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from markdown_it.token import Token
+
+from bot.notes import html
+from bot.notes.escaping import (
+    INVISIBLE,
+    code_span,
+    escape,
+    escape_tildes,
+    is_blank,
+    masked_target,
+    safe_address,
+)
+from bot.notes.markup import Env, is_plain, parse_inline
+from bot.notes.model import Atom
+
+MARKS = {"strong": "**", "em": "*", "s": "~~"}
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_ADDRESS = re.compile(r"https?://\S+")
+BREAK = Atom("\n", "\n")
+
+
+@dataclass(slots=True)
+class Inliner:
+    """Makes atoms of text; knows the footnotes and link definitions of the whole."""
+
+    env: Env
+    image_word: str
+    # The footnotes' numbers, in the order they are first pointed at.
+    numbers: dict[str, int] = field(default_factory=dict[str, int])
+
+    def atoms(self, content: str) -> list[Atom]:
+        """Return what a paragraph, bullet or heading says, piece by piece."""
+        if is_plain(content):
+            text = _stripped(content)
+            return [Atom(escape(text), text)]
+        tokens = parse_inline(content, self.env)
+        if len(tokens) == 1 and tokens[0].type == "text":
+            return [Atom(escape(tokens[0].content), tokens[0].content)]
+        atoms = self._all(tokens)
+        if any(atom.text == "~~" for atom in atoms):
+            return [_beside_tildes(atom) for atom in atoms]
+        return atoms
+
+    def raised(self, label: str) -> str:
+        """Return the small number of a footnote, giving it one at its first use."""
+        number = self.numbers.setdefault(label, len(self.numbers) + 1)
+        return str(number).translate(_RAISED)
+
+    def _all(self, tokens: list[Token]) -> list[Atom]:
+        line = _Line(tokens)
+        for token in tokens:
+            if line.skips(token):
+                continue
+            match token.type:
+                case "text" | "text_special":
+                    line.text.append(token.content)
+                case "softbreak" | "hardbreak":
+                    line.text.append("\n")
+                case "code_inline":
+                    line.add(Atom(code_span(token.content), token.content))
+                case "address":
+                    line.add(_bare(token.content))
+                case "footnote":
+                    number = self.raised(token.content)
+                    line.add(Atom(number, ""))
+                case "image":
+                    line.add(*self._image(token))
+                case "html_inline":
+                    self._tag(line, token.content)
+                case "link_open":
+                    line.begin_link(token)
+                case "link_close":
+                    line.end_link()
+                case _:
+                    line.mark(token)
+        return line.finished()
+
+    def _tag(self, line: _Line, markup: str) -> None:
+        tag = html.tag_of(markup)
+        if tag is None:
+            if not markup.startswith("<!--"):
+                line.text.append(markup)
+        elif tag.name in html.HIDDEN:
+            line.hide("" if tag.is_end else tag.name)
+        elif tag.name == "img":
+            line.add(*self._picture(tag.attributes.get("alt", ""), tag.attributes.get("src", "")))
+        elif source := tag.attributes.get("src") or tag.attributes.get("href"):
+            line.text.append(" ")
+            line.add(_bare(source), Atom(" ", " "))
+        elif tag.name == "br":
+            line.text.append("\n")
+        elif tag.name in html.CELLS:
+            line.text.append(" ")
+        elif tag.name in html.BLOCKS and line.text_so_far():
+            line.text.append("\n")
+
+    def _image(self, token: Token) -> list[Atom]:
+        alt = "".join(atom.plain for atom in self._all(token.children or []))
+        return self._picture(alt, str(token.attrs.get("src", "")))
+
+    def _picture(self, alt: str, source: str) -> list[Atom]:
+        alt = " ".join(alt.split())
+        if not source.startswith(("http://", "https://")):
+            shown = alt or f"({self.image_word})"
+            if source and not source.startswith("data:"):
+                shown = f"{shown} ({source})"
+            return [Atom(escape(shown), shown)]
+        # An address by itself is what Discord shows the picture of, below the message.
+        return [_link([Atom(escape(alt), alt)], source)] if alt else [_bare(source)]
+
+
+@dataclass(slots=True)
+class _Line:
+    """A line in the making: text gathers until something else comes, so that nothing of it
+    is taken apart by a tag that isn't shown.
+    """
+
+    tokens: list[Token]
+    atoms: list[Atom] = field(default_factory=list[Atom])
+    text: list[str] = field(default_factory=list[str])
+    links: list[tuple[list[Atom], Token]] = field(default_factory=list[Any])
+    # The element whose text isn't one, while within it, and how often each still ends.
+    hidden: str = ""
+    ends: Counter[str] | None = None
+    just_closed: bool = False
+
+    def hide(self, name: str) -> None:
+        """Begin or end to leave out text; what never ends isn't begun."""
+        if self.ends is None:
+            self.ends = Counter(
+                found[1].lower()
+                for token in self.tokens
+                if token.type == "html_inline" and (found := html.END.match(token.content))
+            )
+        if name:
+            self.hidden = name if self.ends[name] > 0 else ""
+        else:
+            self.ends[self.hidden] -= 1
+            self.hidden = ""
+
+    def skips(self, token: Token) -> bool:
+        if not self.hidden:
+            return False
+        return token.type != "html_inline" or f"</{self.hidden}" not in token.content.lower()
+
+    def text_so_far(self) -> bool:
+        return bool(self.atoms or self.text) and not (self.text and self.text[-1].endswith("\n"))
+
+    def flush(self) -> None:
+        if self.text:
+            text = _stripped("".join(self.text))
+            self.text.clear()
+            self.atoms.append(Atom(escape(text), text))
+            self.just_closed = False
+
+    def add(self, *atoms: Atom) -> None:
+        self.flush()
+        self.atoms += atoms
+        self.just_closed = False
+
+    def mark(self, token: Token) -> None:
+        self.flush()
+        mark = MARKS.get(token.type.rpartition("_")[0], "")
+        if token.nesting > 0 and self.just_closed:
+            self.atoms.append(Atom(INVISIBLE, ""))
+        self.atoms.append(Atom(mark, ""))
+        self.just_closed = token.nesting < 0
+
+    def begin_link(self, token: Token) -> None:
+        self.flush()
+        self.links.append((self.atoms, token))
+        self.atoms = []
+        self.just_closed = False
+
+    def end_link(self) -> None:
+        self.flush()
+        inner = self.atoms
+        self.atoms, token = self.links.pop()
+        href = str(token.attrs.get("href", ""))
+        if token.markup == "autolink":
+            self.atoms.append(_autolink("".join(atom.plain for atom in inner), href))
+        else:
+            self.atoms.append(_link(inner, href))
+        self.just_closed = False
+
+    def finished(self) -> list[Atom]:
+        self.flush()
+        return self.atoms
+
+
+def _stripped(text: str) -> str:
+    """Take spaces away from around line breaks."""
+    if "\n" not in text:
+        return text
+    first, *lines = text.split("\n")
+    *lines, last = [first.rstrip(" \t"), *(line.strip(" \t") for line in lines[:-1]), lines[-1]]
+    return "\n".join([*lines, last.lstrip(" \t")])
+
+
+def _beside_tildes(atom: Atom) -> Atom:
+    if atom.href or atom.text != escape(atom.plain):
+        return atom
+    return Atom(escape_tildes(atom.text), atom.plain)
+
+
+def _bare(address: str) -> Atom:
+    if not address.startswith(("http://", "https://")):
+        return Atom(escape(address), address)
+    return Atom(safe_address(address), address, address)
+
+
+def _autolink(shown: str, href: str) -> Atom:
+    """Return what stood between angle brackets, which keep Discord from unfolding it."""
+    if href.startswith(("http://", "https://")):
+        return Atom(f"<{safe_address(href)}>", href)
+    text = shown if href.startswith("mailto:") else f"<{shown}>"
+    return Atom(escape(text), text)
+
+
+def _link(inner: list[Atom], href: str) -> Atom:
+    """Return a masked link where Discord shows one, else the text with its address behind."""
+    label = " ".join("".join(atom.text for atom in inner).split())
+    plain = " ".join("".join(atom.plain for atom in inner).split())
+    if not href.startswith(("http://", "https://")):
+        where = href.removeprefix("mailto:")
+        if not where or where.startswith("#") or where == plain:
+            return Atom(label, plain)
+        return Atom(f"{label} ({escape(where)})".strip(), f"{plain} ({where})".strip())
+    if is_blank(plain) or plain.rstrip("/") == href.rstrip("/"):
+        return _bare(href)
+    if _ADDRESS.search(plain) or any(atom.href for atom in inner):
+        # Discord masks nothing with what looks like another address.
+        return Atom(f"{label} ({safe_address(href)})", f"{plain} ({href})", href)
+    label = label.replace("]", "\\]")
+    return Atom(f"[{label}]({masked_target(href)})", plain, href)
