@@ -133,7 +133,7 @@ class Answer(StrEnum):
 
     SILENT = "silent"
     REACHED = "reached"
-    NO_WAY = "none"  # nothing was sent: this container has no address of that family
+    NO_WAY = "none"  # nothing could be sent: no address of that family, or no route
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +159,9 @@ echo "memory $(sed -n 's/^hierarchical_memory_limit //p' /sys/fs/cgroup/memory/m
   2>/dev/null)"
 """
 
-# A refusal, an unreachable port, a host that the router doesn't find: all of it was let through.
-# For IPv6 a missing neighbour is silence: the question for it was dropped.
+# A refusal, an unreachable port, a host that its router doesn't find: all of it was let through.
+# No route at all is said before any rule is looked at, by a machine without a network. For IPv6
+# a missing neighbour is silence: the question for it was dropped.
 _TRY = f"""
 try() {{
   if [ "$3" = 0 ]; then
@@ -172,7 +173,7 @@ try() {{
     && said=open
   case "$2 $said" in
     *"timed out"*) said=silent ;;
-    *:*" "*"etwork is unreachable"* | *:*" "*"annot assign"* | *:*" "*"an't assign"*) said=none ;;
+    *"etwork is unreachable"* | *"annot assign"* | *"an't assign"*) said=none ;;
     *:*" "*"o route to host"*) said=silent ;;
     *) said=reached ;;
   esac
