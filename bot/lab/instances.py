@@ -107,8 +107,10 @@ class Instances:
         """Return a person's instances in a guild, newest first, some ended ones too."""
         return await self._database.read(store.of_person, guild_id, user_id, _LISTED)
 
-    async def visible(self, guild_id: int, by: Person) -> list[Instance]:
+    async def visible(self, guild_id: int, by: Person, *, theirs: bool = False) -> list[Instance]:
         """Return the instances that haven't ended which `by` may know of: public, own, or all.
+
+        `theirs`: only those they may act on.
 
         Raises:
             LabOff, NoLab.
@@ -118,7 +120,7 @@ class Instances:
         return [
             instance
             for instance, session in found
-            if instance.public
+            if (instance.public and not theirs)
             or instance.owner_id == by.id
             or self._access.is_staff(by, instance, session)
         ]

@@ -107,8 +107,10 @@ class ContainersCog(commands.Cog):
     async def list(self, interaction: Interaction) -> None:
         """List public ones and one's own, to staff all; choosing one shows its card."""
         by = person_of(interaction.user)
-        found = await self._instances.visible(guild_id_of(interaction), by)
-        await tell(interaction, view=listing(interaction, found))
+        guild_id = guild_id_of(interaction)
+        found = await self._instances.visible(guild_id, by)
+        theirs = await self._instances.visible(guild_id, by, theirs=True)
+        await tell(interaction, view=listing(interaction, found, theirs))
 
     @group.command(name="stats", description=T("What a container uses right now"))
     @app_commands.rename(instance="name")

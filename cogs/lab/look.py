@@ -1,6 +1,6 @@
 """What a card is drawn from: an instance, what it uses right now, how far its launch is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.errors import StudyBotError
@@ -69,8 +69,11 @@ async def look_at(services: Services, instance: Instance, *, figures: bool = Tru
     try:
         read = await lab.instances.figures(instance)
     except StudyBotError as error:
-        return Look(instance, look.address, look.at, look.progress, problem=error)
-    return Look(instance, look.address, look.at, look.progress, read)
+        now = await lab.instances.peek(instance.id, instance.guild_id)
+        if now is not None and now.state is not State.RUNNING:
+            return replace(look, instance=now)  # It was stopped while it was being looked at.
+        return replace(look, problem=error)
+    return replace(look, figures=read)
 
 
 def addresses(services: Services) -> dict[str, str]:

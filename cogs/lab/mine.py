@@ -64,7 +64,9 @@ async def mine(interaction: Interaction, chosen: int | None = None) -> Lasting:
     return Lasting(*items)
 
 
-def listing(interaction: Interaction, found: Sequence[Instance]) -> Lasting:
+def listing(
+    interaction: Interaction, found: Sequence[Instance], theirs: Sequence[Instance]
+) -> Lasting:
     """List instances, and offer the cards of those the person may act on."""
     services = services_of(interaction)
     _ = words_for(interaction)
@@ -74,9 +76,6 @@ def listing(interaction: Interaction, found: Sequence[Instance]) -> Lasting:
     lines = [instance_line(one, where, _) for one in found]
     head = _.plural("**{n} container**", "**{n} containers**", len(found))
     items: list[ui.Item[Any]] = [ui.TextDisplay(clipped(head, lines, _))]
-    by = person_of(interaction.user)
-    known = {one.id for one in services.lab.directory.theirs(guild_id_of(interaction), by)}
-    theirs = [one for one in found if one.id in known]
     if theirs:
         items.append(row(select("lab_show", 0, _("Show the card of…"), _options(theirs, None, _))))
     return Lasting(*items)
