@@ -23,7 +23,7 @@ check "ruff check" ruff check .
 check "ruff format" ruff format --check .
 check "pyright" pyright
 check "lint-imports" lint-imports
-check "shellcheck" shellcheck scripts/*.sh .ci/run
+check "shellcheck" shellcheck scripts/*.sh scripts/lab/pages/*.sh .ci/run
 check "Japanese for every message" python scripts/messages.py missing
 
 echo

@@ -35,7 +35,7 @@ def start(record: Path, command: Sequence[str], log: Path) -> subprocess.Popen[b
 def remember(record: Path, pid: int) -> None:
     """Record a program that runs."""
     record.parent.mkdir(parents=True, exist_ok=True)
-    record.write_text(json.dumps({"pid": pid, "started": _started(pid)}))
+    record.write_text(json.dumps({"pid": pid, "started": started(pid)}))
 
 
 def running(record: Path) -> int | None:
@@ -44,8 +44,8 @@ def running(record: Path) -> int | None:
         found = json.loads(record.read_text())
     except (OSError, ValueError):
         return None
-    started = _started(found["pid"])
-    return found["pid"] if started is not None and started == found["started"] else None
+    began = started(found["pid"])
+    return found["pid"] if began is not None and began == found["started"] else None
 
 
 def stop(record: Path, seconds: float = _STOP_SECONDS) -> bool:
@@ -64,7 +64,7 @@ def stop(record: Path, seconds: float = _STOP_SECONDS) -> bool:
     return pid is not None
 
 
-def _started(pid: int) -> int | None:
+def started(pid: int) -> int | None:
     """Return when a process began, in clock ticks since boot; None: it has ended."""
     try:
         # The name in parentheses may hold anything, spaces and parentheses too.

@@ -32,6 +32,7 @@ class Machine:
         for name in ESSENTIAL.split():
             (self.path / name).symlink_to(str(shutil.which(name)))
         self.program("sudo", 'while [ "$1" = -n ]; do shift; done; exec "$@"')
+        self.variables: dict[str, str] = {}
 
     def program(self, name: str, script: str) -> None:
         """Put a program on the PATH."""
@@ -59,12 +60,15 @@ class Machine:
         calls = self.home / "apt"
         return calls.read_text().splitlines() if calls.exists() else []
 
-    def setup(self, *parts: str) -> subprocess.CompletedProcess[str]:
+    def _environment(self, **variables: str) -> dict[str, str]:
+        return {"PATH": str(self.path), "HOME": str(self.home), **self.variables, **variables}
+
+    def setup(self, *parts: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run setup.sh without a terminal."""
         return subprocess.run(
             [self.path / "bash", "scripts/setup.sh", *parts],
             cwd=self.project,
-            env={"PATH": str(self.path), "HOME": str(self.home)},
+            env=self._environment(**variables),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -79,7 +83,7 @@ class Machine:
         with subprocess.Popen(
             [self.path / "bash", "scripts/setup.sh", *parts],
             cwd=self.project,
-            env={"PATH": str(self.path), "HOME": str(self.home)},
+            env=self._environment(),
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -328,7 +332,11 @@ def test_constraints_hold_every_dependency_within_its_range():
 
 def test_no_registry_is_named():
     names = [".ci/run", "Makefile", "Dockerfile", "docker-compose.yml", "constraints.txt"]
-    for path in [*map(ROOT.joinpath, names), *ROOT.glob("scripts/*.sh"), ROOT / "scripts/lock.py"]:
+    for path in [
+        *map(ROOT.joinpath, names),
+        *ROOT.glob("scripts/**/*.sh"),
+        ROOT / "scripts/lock.py",
+    ]:
         if path.is_file():
             assert not re.search(r"https?://|--(extra-)?index", path.read_text()), path
 
