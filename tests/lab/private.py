@@ -93,12 +93,12 @@ class PrivateEngine:
         self.process.kill()
         self._starter.wait(10)
 
-    def restart(self) -> None:
-        """Stop the daemon politely and start it again."""
+    def restart(self, *options: str) -> None:
+        """Stop the daemon politely and start it again, perhaps with other options."""
         assert self._starter is not None
         self.process.terminate()
         self._starter.wait(30)
-        self.start()
+        self.start(*options)
 
     def hang(self) -> None:
         """Stop the daemon in its tracks: it takes connections and doesn't answer."""

@@ -14,6 +14,9 @@ from typing import Any
 
 from docker.transport import SSHHTTPAdapter
 from docker.transport.sshconn import SSHConnection, SSHConnectionPool
+from paramiko import SSHException
+
+from bot.lab.drivers.unix import ONE
 
 CONNECT_SECONDS = 5.0
 # A line on which nothing is heard for that long is closed by the kernel.
@@ -40,12 +43,12 @@ class SSHAdapter(SSHHTTPAdapter):
         with suppress(OSError, AttributeError):  # a ProxyCommand is no socket
             line.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_AFTER_MS)
 
-    def get_connection(self, url: str, proxies: Any = None) -> SSHConnectionPool:  # noqa: ARG002
+    def get_connection(self, _url: str, _proxies: Any = None) -> SSHConnectionPool:
         """Return the one pool there is for the host."""
         with self.pools.lock:
-            pool = self.pools.get(url)
+            pool = self.pools.get(ONE)
             if pool is None:
-                pool = self.pools[url] = Pool(
+                pool = self.pools[ONE] = Pool(
                     ssh_client=self.ssh_client, maxsize=self.max_pool_size
                 )
         return pool
@@ -68,29 +71,51 @@ class Connection(SSHConnection):
 
     def connect(self) -> None:
         """Open a channel to the engine."""
-        super().connect()
+        try:
+            super().connect()
+        except OSError as error:  # urllib3 takes some of these for a request that was sent
+            raise SSHException(str(error)) from error
         self.sock = Socket(self.sock)
 
 
 class Socket:
-    """A channel that reads like a socket: paramiko's own file only gives back full reads."""
+    """A channel that behaves like a socket.
+
+    paramiko's own file gives back full reads alone, and its channel closes under whoever
+    still reads from it.
+    """
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
+        self._readers = 0
+        self._is_closed = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._channel, name)
 
     def makefile(self, *_mode: Any) -> io.BufferedReader:
         """Return a file to read from."""
-        return io.BufferedReader(Reader(self._channel))
+        self._readers += 1
+        return io.BufferedReader(Reader(self))
+
+    def close(self) -> None:
+        """Close the channel, when nobody reads from it any more."""
+        self._is_closed = True
+        if self._readers <= 0:
+            self._channel.close()
+
+    def let_go(self) -> None:
+        """One who read doesn't any more."""
+        self._readers -= 1
+        if self._is_closed:
+            self.close()
 
 
 class Reader(io.RawIOBase):
     """The reading end of a channel."""
 
-    def __init__(self, channel: Any) -> None:
-        self._channel = channel
+    def __init__(self, owner: Socket) -> None:
+        self._owner = owner
 
     def readable(self) -> bool:
         """It is."""
@@ -98,6 +123,12 @@ class Reader(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Wait for something, and return how much it was."""
-        data: bytes = self._channel.recv(len(buffer))
+        data: bytes = self._owner.recv(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+    def close(self) -> None:
+        """Let the channel go."""
+        if not self.closed:
+            self._owner.let_go()
+        super().close()

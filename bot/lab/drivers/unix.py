@@ -1,13 +1,16 @@
 # pyright: basic, reportIncompatibleMethodOverride=false, reportAttributeAccessIssue=false
 # pyright: reportArgumentType=false, reportIndexIssue=false, reportOptionalMemberAccess=false
 # The types known of docker-py's transports are guesses, and wrong ones here.
-"""docker-py's way to a socket of this machine, which leaves none open that couldn't connect."""
+"""docker-py's way to a socket of this machine, with connections that are used again."""
 
 import socket
 from typing import Any
 
 from docker.transport import UnixHTTPAdapter
 from docker.transport.unixconn import UnixHTTPConnection, UnixHTTPConnectionPool
+
+# docker-py has a pool for each address of a call, and so a new connection for most calls.
+ONE = "engine"
 
 
 class UnixAdapter(UnixHTTPAdapter):
@@ -16,9 +19,9 @@ class UnixAdapter(UnixHTTPAdapter):
     def get_connection(self, url: str, proxies: Any = None) -> UnixHTTPConnectionPool:  # noqa: ARG002
         """Return the one pool there is for the engine."""
         with self.pools.lock:
-            pool = self.pools.get(url)
+            pool = self.pools.get(ONE)
             if pool is None:
-                pool = self.pools[url] = Pool(url, self.socket_path, maxsize=self.max_pool_size)
+                pool = self.pools[ONE] = Pool(url, self.socket_path, maxsize=self.max_pool_size)
         return pool
 
 

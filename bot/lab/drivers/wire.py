@@ -14,7 +14,7 @@ import requests
 import urllib3
 from paramiko import SSHException
 
-from bot.lab.drivers.refusals import refusal, root_cause
+from bot.lab.drivers.refusals import Refused, one_line, refusal, root_cause
 from bot.lab.drivers.transport import Transport
 from bot.lab.errors import HostUnreachable, LabError
 from bot.lab.model import HostSettings
@@ -79,14 +79,14 @@ class Wire:
 
     def ping(self) -> None:
         """Ask for a sign of life. Raises `HostUnreachable`."""
-        with self._exchange("GET", "/_ping", seconds=urllib3.Timeout(total=PING)):
+        with _what_it_is(), self._exchange("GET", "/_ping", seconds=urllib3.Timeout(total=PING)):
             pass
 
     def spoken(self) -> Spoken:
         """Agree on a version of the interface, once."""
         spoken = self._spoken
         if spoken is None:
-            with self._exchange("GET", "/version") as response:
+            with _what_it_is(), self._exchange("GET", "/version") as response:
                 answer = _json(response)
             version = _agree(str(answer["ApiVersion"]), str(answer.get("MinAPIVersion", "1.0")))
             self._spoken = spoken = Spoken(version, str(answer.get("Arch", "")))
@@ -194,6 +194,15 @@ class Wire:
         if "client version" in reason:  # another engine than the one agreed with: agree anew
             self._spoken = None
         return refusal(response.status_code, reason)
+
+
+@contextmanager
+def _what_it_is() -> Generator[None]:
+    """Take a no to the simplest questions as: that is no engine, or not for us."""
+    try:
+        yield
+    except Refused as refused:
+        raise HostUnreachable(why=one_line(refused.reason)) from refused
 
 
 def _json(response: requests.Response) -> Any:
