@@ -38,6 +38,7 @@ _PAUSE_SECONDS = 2.0
 _PING_SECONDS = 2.2
 # What was silent for a while is noticed to be back within this.
 _BACK_SECONDS = 15.0
+_NOT_YET = "not verified yet"
 
 
 class Host:
@@ -50,7 +51,9 @@ class Host:
         self._up = asyncio.Event()
         # Whether the machine's protection was shown to hold; why not, for the operator.
         self.is_proven = False
-        self.proof = "not verified yet"
+        self.proof = _NOT_YET
+        # Whether that was looked at since it came up: it may have been started anew meanwhile.
+        self.is_judged = False
         self.call_seconds: dict[str, list[float]] = {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"lab:{settings.name}")
         # A thread of its own: a hung engine may hold all the others for a while.
@@ -149,12 +152,15 @@ class Host:
     def came_up(self, facts: HostFacts) -> None:
         """Note that it answers, and what it is."""
         self.facts = facts
+        self.is_judged = False
         self._up.set()
 
     def _went_down(self) -> None:
         if self.is_up:
             log.warning("lab host unreachable", host=self.name)
         self._up.clear()
+        self.is_proven = False
+        self.proof = _NOT_YET
 
     async def _ping(self) -> bool:
         loop = asyncio.get_running_loop()

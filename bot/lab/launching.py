@@ -336,7 +336,8 @@ class Launcher:
         up = self._hosts.up
         if not up:
             raise HostUnreachable
-        usable = [host for host in up if role.is_lead or host.is_proven]
+        # Who comes while the proof is being looked at waits for it in the queue.
+        usable = [host for host in up if role.is_lead or host.is_proven or not host.is_judged]
         if not usable:
             raise LabNotProven
         empty = [

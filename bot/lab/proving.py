@@ -20,6 +20,12 @@ class Proving:
     async def prove(self, host: Host) -> None:
         """Probe one host and note what came of it; a host that can't be probed isn't proven."""
         try:
+            await self._prove(host)
+        finally:
+            host.is_judged = True
+
+    async def _prove(self, host: Host) -> None:
+        try:
             proof = await host.work(
                 _PROOF_SECONDS, check_host, host.driver, host.settings, self._installation
             )
