@@ -22,6 +22,7 @@ from bot.errors import N_, OperatorError
 from bot.guilds import GuildService
 from bot.lab import Catalogue, HostSettings, Lab, open_lab
 from bot.lab.drivers import ContainerDriver, connect
+from bot.notes import AnswerImport, Fetcher, Notes, Watches
 from bot.process import Locks, show_alive
 from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import QUIET, RETURNED, SessionService
@@ -35,6 +36,7 @@ from cogs.kit import Services, is_trouble
 from cogs.lab import ContainersCog, ImagesCog, LabCards, LabCog, LabLetters
 from cogs.life import LifeCog
 from cogs.live import LiveMessages
+from cogs.notes import NotesCog, NotesLetters, NotesPublisher
 from cogs.questions import Listener, QuestionsCog, message_menus
 from cogs.questions.board import Faces
 from cogs.sessions import SessionsCog
@@ -51,6 +53,7 @@ _LEASES_SECONDS = 10
 _RECONCILE_SECONDS = 15
 _PROVE_SECONDS = 900
 _IMAGES_SECONDS = 60
+_WATCH_SECONDS = 5
 
 
 class TokenMissing(OperatorError):
@@ -113,6 +116,10 @@ async def build(
                 in_playground=settings.in_playground,
             )
         )
+        notes = Notes(timeline, guilds, sessions)
+        fetcher = Fetcher(settings.notes_hosts)
+        answers = Answers(timeline, sessions)
+        queue = Queue(timeline, sessions)
         services = Services(
             settings=settings,
             timeline=timeline,
@@ -121,11 +128,15 @@ async def build(
             sessions=sessions,
             intake=Intake(timeline, guilds, sessions),
             asking=Asking(timeline, guilds, sessions),
-            queue=Queue(timeline, sessions),
+            queue=queue,
             views=Views(timeline),
             votes=Votes(timeline),
-            answers=Answers(timeline, sessions),
+            answers=answers,
             archive=Archive(timeline, guilds, settings),
+            notes=notes,
+            fetcher=fetcher,
+            watches=Watches(timeline, notes, fetcher),
+            answer_import=AnswerImport(timeline, notes, answers, queue),
             lab=lab,
             drawing=drawing,
             live=LiveMessages(timeline, timeline.clock, client.get_partial_messageable),
@@ -138,6 +149,7 @@ async def build(
         )
         listener = Listener(services)
         catch_up = CatchUp(services, listener)
+        publisher = NotesPublisher(services)
         client.services = services
         client.cogs_to_load = [
             listener,
@@ -148,13 +160,14 @@ async def build(
             ImagesCog(services),
             ContainersCog(services),
             LabCog(services),
+            NotesCog(services, publisher),
             LifeCog(services, catch_up),
         ]
         client.message_listener = listener.on_message
         client.menus = message_menus()
         cards = LabCards(services)
         services.live.add_kind(cards.kind())
-        _wire(services)
+        _wire(services, publisher)
         await guilds.load()
         await sessions.load()
         yield App(settings, database, client, services, drawing, catch_up, cards)
@@ -165,7 +178,7 @@ def _catalogue(settings: Settings) -> Catalogue:
     return Catalogue.load(path) if path.exists() else Catalogue.none(path)
 
 
-def _wire(services: Services) -> None:
+def _wire(services: Services, publisher: NotesPublisher) -> None:
     """Connect the timeline to those who act on it."""
     for kind in Faces(services).kinds():
         services.live.add_kind(kind)
@@ -177,6 +190,7 @@ def _wire(services: Services) -> None:
             QUIET: announcements.quiet,
             RETURNED: announcements.returned,
             **LabLetters(services).renderers(),
+            **NotesLetters(services).renderers(),
         },
     )
     services.dispatcher.add_listener(services.live.on_event)
@@ -186,6 +200,8 @@ def _wire(services: Services) -> None:
     services.live.add_kind(wind_up.kind())
     services.dispatcher.add_consumer(wind_up.consumer())
     services.dispatcher.add_consumer(services.lab.keeper.consumer())
+    for consumer in publisher.consumers():
+        services.dispatcher.add_consumer(consumer)
 
 
 def _parents(client: StudyBot) -> Callable[[int | None, int], int | None]:
@@ -245,6 +261,7 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
             supervisor.every("sessions", _TICK_SECONDS, services.sessions.tick)
             supervisor.every("mutes", _TICK_SECONDS, services.guilds.lift_expired_mutes)
             supervisor.every("marks", _FLUSH_SECONDS, services.sessions.flush)
+            supervisor.every("watched notes", _WATCH_SECONDS, services.watches.tick)
             supervisor.every("search index", _TICK_SECONDS, services.archive.catch_up)
             _keep_lab(supervisor, services.lab, app.cards)
             supervisor.every("forget", _DAY_SECONDS, lambda: _forget(services))

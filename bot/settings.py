@@ -113,6 +113,13 @@ class Settings(BaseSettings):
     study_bot_audit_days: int = Field(
         default=90, ge=1, description=N_("Days for which the record of who did what keeps names.")
     )
+    study_bot_notes_hosts: str = Field(
+        default="",
+        description=N_(
+            "Hosts that notes may be read from although they are in a private network, such as"
+            " your own HedgeDoc: names, with a port or without, divided by commas."
+        ),
+    )
     study_bot_api_base: str | None = Field(
         default=None,
         description=N_(
@@ -160,6 +167,11 @@ class Settings(BaseSettings):
     def database_path(self) -> Path:
         """Where the SQLite file is."""
         return self.study_bot_data / "study-bot.sqlite3"
+
+    @property
+    def notes_hosts(self) -> tuple[str, ...]:
+        """Hosts that notes may be read from wherever they are."""
+        return tuple(name.strip() for name in self.study_bot_notes_hosts.split(",") if name.strip())
 
     @property
     def in_playground(self) -> bool:

@@ -17,6 +17,7 @@ from bot.errors import N_, NotAllowed, StudyBotError
 from bot.guilds import GuildService, Person
 from bot.lab import Lab
 from bot.localization import Words, locale_of, words
+from bot.notes import AnswerImport, Fetcher, Notes, Watches
 from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import Session, SessionService
 from bot.settings import Settings
@@ -48,6 +49,10 @@ class Services:
     votes: Votes
     answers: Answers
     archive: Archive
+    notes: Notes
+    fetcher: Fetcher
+    watches: Watches
+    answer_import: AnswerImport
     lab: Lab
     drawing: DrawingWorker
     live: "LiveMessages"

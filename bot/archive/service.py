@@ -20,6 +20,8 @@ from bot.guilds import GuildService, forget_person, forget_unused_names, names
 from bot.lab import forget_owners_before
 from bot.lab import forget_person as forget_lab_person
 from bot.localization import words
+from bot.notes import forget_person as forget_note_taker
+from bot.notes import forget_posters_before, revisions_by
 from bot.questions import Question, answers_of, attachments, events, of_author, of_session
 from bot.search import excerpt, index_text, match_query, matches
 from bot.sessions import Session
@@ -227,6 +229,7 @@ class Archive:
                 "answers": [{"text": row[0], "supplement": bool(row[1])} for row in rows],
                 "votes": [row[0] for row in votes],
                 "lab": instances_of(connection, guild_id, user_id),
+                "notes_posted": revisions_by(connection, guild_id, user_id),
                 "sessions_run": store.sessions_run_by(connection, guild_id, user_id),
             }
 
@@ -251,6 +254,7 @@ class Archive:
                 store.scour_index(tx)
             store.erase_ids(tx, guild_id, user_id)
             forget_lab_person(tx, guild_id, user_id)
+            forget_note_taker(tx, guild_id, user_id)
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)
             data = {"question_ids": asked, "answer_ids": answered, "sessions": sessions}
@@ -271,6 +275,7 @@ class Archive:
             store.forget_reveals_before(tx, audit)
             forget_actors_before(tx, audit)
             forget_owners_before(tx, audit)
+            forget_posters_before(tx, audit)
             forget_unused_names(tx)
 
         await self._database.write(work)

@@ -51,6 +51,7 @@ class Rules:
     quiet_end: timedelta
     session_length: timedelta
     show_names: bool
+    notes_thread: bool
 
     def as_choices(self) -> dict[str, int]:
         """Return them by the names and in the units of `CHOICES`."""
@@ -64,6 +65,7 @@ class Rules:
             "quiet_end_minutes": int(self.quiet_end.total_seconds() // 60),
             "session_hours": int(self.session_length.total_seconds() // 3600),
             "show_names": int(self.show_names),
+            "notes_thread": int(self.notes_thread),
         }
 
 
@@ -76,6 +78,7 @@ class Guild:
     time_zone: ZoneInfo
     rules: Rules
     staff_channel_id: int | None = None
+    notes_channel_id: int | None = None
     speaker_role_id: int | None = None
     moderator_role_id: int | None = None
     note_taker_role_id: int | None = None
@@ -109,6 +112,7 @@ CHOICES: dict[str, tuple[int, int]] = {
     "quiet_end_minutes": (2, 2880),
     "session_hours": (1, 48),
     "show_names": (0, 1),
+    "notes_thread": (0, 1),
 }
 
 # How people read them. In a form, a label holds 45 characters.
@@ -122,4 +126,5 @@ CHOICE_NAMES = {
     "quiet_end_minutes": N_("Quiet minutes before a session ends"),
     "session_hours": N_("Longest session in hours"),
     "show_names": N_("Names in exports"),
+    "notes_thread": N_("Notes without a channel of their own"),
 }

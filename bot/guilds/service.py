@@ -97,6 +97,7 @@ class GuildService:
             time_zone=ZoneInfo(row.get("time_zone") or self._default_zone(locale)),
             rules=self._rules(self.choices(guild_id)),
             staff_channel_id=row.get("staff_channel_id"),
+            notes_channel_id=row.get("notes_channel_id"),
             speaker_role_id=row.get("speaker_role_id"),
             moderator_role_id=row.get("moderator_role_id"),
             note_taker_role_id=row.get("note_taker_role_id"),
@@ -210,6 +211,7 @@ class GuildService:
             quiet_end=timedelta(minutes=pick("quiet_end_minutes", own.study_bot_quiet_end_minutes)),
             session_length=timedelta(hours=pick("session_hours", own.study_bot_session_hours)),
             show_names=bool(pick("show_names", own.study_bot_names_in_exports == "shown")),
+            notes_thread=bool(pick("notes_thread", 1)),
         )
 
 

@@ -11,7 +11,7 @@ from bot.database import Transaction, to_micros
 Reader = sqlite3.Connection | Transaction
 
 ROLE_COLUMNS = ("speaker_role_id", "moderator_role_id", "note_taker_role_id", "lab_role_id")
-COLUMNS = ("staff_channel_id", *ROLE_COLUMNS, "locale", "time_zone")
+COLUMNS = ("staff_channel_id", "notes_channel_id", *ROLE_COLUMNS, "locale", "time_zone")
 
 
 def all_guilds(connection: Reader) -> list[dict[str, Any]]:
@@ -120,6 +120,9 @@ def forget_unused_names(tx: Transaction) -> None:
         "  AND (s.speaker_id = people.user_id OR s.started_by = people.user_id))"
         " AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.guild_id = people.guild_id"
         "  AND i.owner_id = people.user_id)"
+        " AND NOT EXISTS (SELECT 1 FROM note_revisions r JOIN notes n"
+        "  ON n.session_id = r.session_id"
+        "  WHERE n.guild_id = people.guild_id AND r.by_id = people.user_id)"
     )
     tx.execute(f"DELETE FROM people WHERE muted_until IS NULL AND {unused}")  # noqa: S608
     tx.execute(f"UPDATE people SET name = '' WHERE name <> '' AND {unused}")  # noqa: S608

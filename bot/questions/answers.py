@@ -73,12 +73,27 @@ class Answers:
             NoSuchQuestion: not in this session, or withdrawn since the form was opened.
             EmptyText, TextTooLong.
         """
+        return await self._write(session, by, body, question_id, is_posted=True)
+
+    async def note(
+        self, session: Session, by: Person, body: str, question_id: int
+    ) -> AnswerReceipt:
+        """Keep an answer that stands elsewhere already, in the notes; nothing is posted.
+
+        Raises:
+            StaffOnly, NoSuchQuestion, EmptyText.
+        """
+        return await self._write(session, by, body, question_id, is_posted=False)
+
+    async def _write(
+        self, session: Session, by: Person, body: str, question_id: int, *, is_posted: bool
+    ) -> AnswerReceipt:
         if not self._sessions.is_staff(by, session):
             raise StaffOnly
         body = body.strip("\n")
         if not body.strip():
             raise EmptyText
-        if len(body) > ANSWER_LENGTH:
+        if is_posted and len(body) > ANSWER_LENGTH:
             raise TextTooLong(length=len(body), most=ANSWER_LENGTH)
 
         def work(tx: Transaction) -> AnswerReceipt:
@@ -99,9 +114,10 @@ class Answers:
                 message_id=None,
                 at=self._timeline.clock(),
             )
-            put_live_message(
-                tx, ANSWER_POST, receipt.answer.id, session.guild_id, question.channel_id
-            )
+            if is_posted:
+                put_live_message(
+                    tx, ANSWER_POST, receipt.answer.id, session.guild_id, question.channel_id
+                )
             return receipt
 
         return await self._database.write(work)

@@ -14,6 +14,7 @@ from cogs.setup.notices import lacking, privacy
 from cogs.setup.panels import move_panels
 
 _STAFF = "staff_channel_id"
+_NOTES = "notes_channel_id"
 _AUTOMATIC = "automatic"
 _OTHER = "other"
 _LANGUAGES = {"ja": "日本語", "en": "English"}
@@ -37,6 +38,8 @@ _STAFF_PLACES = [
     discord.ChannelType.public_thread,
     discord.ChannelType.private_thread,
 ]
+
+_NOTES_PLACES = [discord.ChannelType.text, discord.ChannelType.forum]
 
 Chosen = Callable[[Interaction, str | None], Awaitable[None]]
 
@@ -76,6 +79,7 @@ class SetupCard(Card):
             ui.Container[Any](
                 ui.TextDisplay(_("## Setup\nEvery change takes effect at once.")),
                 *self._staff_channel(guild, interaction.guild, _),
+                *self._notes_channel(guild, interaction.guild, _),
                 *self._roles(guild, interaction.guild, _),
                 *self._language(own.get("locale"), _),
                 *self._time_zone(guild, own.get("time_zone"), _),
@@ -110,6 +114,29 @@ class SetupCard(Card):
             "**Staff channel or thread:** the buttons of question time stand there; without one,"
             " on the board."
         )
+        if channel_id is not None:
+            text += f" <#{channel_id}>"
+        return ui.TextDisplay(text), ui.ActionRow[Any](chooser)
+
+    def _notes_channel(
+        self, guild: Guild, server: discord.Guild | None, _: Words
+    ) -> tuple[ui.Item[Any], ...]:
+        channel_id = guild.notes_channel_id
+        known = server.get_channel(channel_id) if server and channel_id else None
+        chooser = ui.ChannelSelect[Any](
+            custom_id=f"setup:{_NOTES}",
+            channel_types=_NOTES_PLACES,
+            placeholder=_("The talk's own channel"),
+            min_values=0,
+            default_values=[known] if known else [],
+        )
+
+        async def chosen(interaction: Interaction) -> None:
+            place = chooser.values[0].id if chooser.values else None
+            await self.change(interaction, columns={_NOTES: place})
+
+        chooser.callback = chosen
+        text = _("**Lecture notes** go to this channel, or as a post each to this forum.")
         if channel_id is not None:
             text += f" <#{channel_id}>"
         return ui.TextDisplay(text), ui.ActionRow[Any](chooser)

@@ -13,12 +13,19 @@ from cogs.kit import Form, Interaction
 
 # A form holds five fields.
 LIMITS = ("open_questions", "question_pace_seconds", "anonymous", "anonymous_open", "late_hours")
-TIMES = ("quiet_ask_minutes", "quiet_end_minutes", "session_hours", "show_names")
+TIMES = (
+    "quiet_ask_minutes",
+    "quiet_end_minutes",
+    "session_hours",
+    "show_names",
+    "notes_thread",
+)
 
-# What the two choices that are no numbers read like: off, on.
+# What the choices that are no numbers read like: off, on.
 _SWITCHES = {
     "anonymous": (N_("not allowed"), N_("allowed")),
     "show_names": (N_("hidden"), N_("shown")),
+    "notes_thread": (N_("in the talk's channel"), N_("in a thread of it")),
 }
 _DEFAULT = "default"
 
