@@ -51,6 +51,19 @@ async def visible_channels(interaction: Interaction) -> frozenset[int]:
     return frozenset(session.channel_id for session in await sessions_of(interaction))
 
 
+def readable_channels(interaction: Interaction) -> frozenset[int]:
+    """Return the channels and forums whose messages a person may read."""
+    server, member = interaction.guild, interaction.user
+    if server is None or not isinstance(member, discord.Member):
+        return frozenset()
+    # Threads are read by those who read the channel they are in.
+    return frozenset(
+        channel.id
+        for channel in server.channels
+        if (held := channel.permissions_for(member)).view_channel and held.read_message_history
+    )
+
+
 async def latest(interaction: Interaction) -> Session:
     """Return the session a bare command means: the one here, else the last one.
 

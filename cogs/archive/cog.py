@@ -12,7 +12,7 @@ from cogs.archive.render import found
 from cogs.archive.stats import show_statistics
 from cogs.controls import Lasting
 from cogs.kit import Interaction, Services, T, guild_id_of, tell, words_for
-from cogs.visible import ChosenSession, latest, visible_channels
+from cogs.visible import ChosenSession, latest, readable_channels, visible_channels
 
 ASession = app_commands.Transform[Session, ChosenSession]
 
@@ -30,17 +30,21 @@ class ArchiveCog(commands.Cog):
         services.dispatcher.add_consumer(self._remaking.consumer())
 
     @app_commands.command(
-        name="find", description=T("Search the questions and answers of this server")
+        name="find", description=T("Search the questions, answers and notes of this server")
     )
     @app_commands.guild_only()
     @app_commands.describe(words=T("What to look for; several words must all be in it"))
     async def find(self, interaction: Interaction, words: app_commands.Range[str, 1, 100]) -> None:
         """Show what was found, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
+        guild_id = guild_id_of(interaction)
         hits = await self._services.archive.find(
-            guild_id_of(interaction), words, channel_ids=await visible_channels(interaction)
+            guild_id, words, channel_ids=await visible_channels(interaction)
         )
-        text = found(hits, words, words_for(interaction))
+        notes = await self._services.notes.find(
+            guild_id, words, channel_ids=readable_channels(interaction)
+        )
+        text = found(hits, notes, words, words_for(interaction))
         await tell(interaction, view=Lasting(ui.TextDisplay(text)))
 
     @app_commands.command(

@@ -119,8 +119,11 @@ class Places:
             return await _awake(parent), None
         if isinstance(parent, discord.ForumChannel):
             thread = _already(parent.threads, plan, self._services.own_id())
-            thread = thread or await self._posted(parent, plan, head)
-            return thread, thread.id
+            if thread is None:
+                return await self._posted(parent, plan, head)
+            async for first in thread.history(limit=1, oldest_first=True):
+                return thread, first.id
+            return thread, None
         if not isinstance(parent, discord.TextChannel):
             raise PlaceGone
         thread = _already(parent.threads, plan, self._services.own_id())
@@ -146,7 +149,9 @@ class Places:
             return PermissionLacking(channel=channel_id, permission=permission)
         return PlaceRefused(channel=channel_id, why=error.text)
 
-    async def _posted(self, forum: discord.ForumChannel, plan: Plan, head: str) -> discord.Thread:
+    async def _posted(
+        self, forum: discord.ForumChannel, plan: Plan, head: str
+    ) -> tuple[discord.Thread, int]:
         tags = _tags(forum.available_tags, plan.locale)
         if not tags and forum.flags.require_tag:
             raise TagRequired(channel=forum.id, tag=words(plan.locale)(TAG))
@@ -159,7 +164,7 @@ class Places:
                 tag = words(plan.locale)(TAG)
                 raise TagRequired(channel=forum.id, tag=tag) from error
             raise
-        return made.thread
+        return made.thread, made.message.id
 
     async def _fetched(
         self, channel_id: int

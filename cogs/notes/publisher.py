@@ -256,9 +256,15 @@ class _Sender:
 
     async def _interrupted(self, row: NoteMessage) -> int | None:
         own_id = self._services.own_id()
-        known = {other.message_id for other in self._plan.messages}
+        known = {
+            other.message_id
+            for other in self._plan.messages
+            if other.message_id is not None and other.channel_id == self._channel.id
+        }
+        # It came after those that are known; the time says less, as clocks differ.
+        after = discord.Object(max(known)) if known else row.begun_at - _CLOCK_SLACK
         async for message in self._channel.history(
-            limit=_MOST_READ, after=row.begun_at - _CLOCK_SLACK, oldest_first=True
+            limit=_MOST_READ, after=after, oldest_first=True
         ):
             if message.author.id != own_id or message.id in known:
                 continue
