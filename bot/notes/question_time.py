@@ -16,7 +16,7 @@ from bot.search import normalise
 QUESTION_TIME = N_("Question time")
 MISSED = N_("(missed)")
 
-_ALIKE = 0.6
+_ALIKE = 0.7
 _LONGEST_HEADING = 150
 _NO_WORD = re.compile(r"[\W_]+")
 _BULLET = re.compile(r"(?:[-*+•‣◦]|\d{1,3}[.)])[ \u00a0]|・")
