@@ -128,5 +128,5 @@ def _joins(character: str) -> bool:
 def _plain(text: str) -> str:
     """Take the meaning out of Markdown and mentions."""
     text = re.sub(r"([\\*_~`|<>\[\]#])", r"\\\1", text)
-    text = re.sub(r"^([-+]|\d+\.)(?= )", r"\\\1", text)
+    text = re.sub(r"^(\d*)([-+.])(?= )", r"\1\\\2", text)
     return re.sub(r"@(?=everyone|here)", "@\u200b", text)

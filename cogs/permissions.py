@@ -34,6 +34,11 @@ IN_STAFF_CHANNEL = frozenset(
 )
 IN_STAFF_THREAD = IN_STAFF_CHANNEL - {"send_messages"} | {"send_messages_in_threads"}
 
+# In the channel or forum of the notes.
+IN_NOTES_CHANNEL = frozenset(
+    {"view_channel", "send_messages", "send_messages_in_threads", "read_message_history"}
+)
+
 # What the invite link asks for.
 PERMISSIONS = discord.Permissions(**dict.fromkeys(PERMISSION_NAMES, True))
 

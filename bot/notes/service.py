@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
 
 from bot.database import Transaction
 from bot.errors import NotFound
@@ -170,7 +171,7 @@ class Notes:
         if match is None:
             return []
         found = await self._database.read(store.find, guild_id, match, limit * 3, channel_ids)
-        return [
+        hits = (
             NoteHit(
                 session_id=row["session_id"],
                 session_title=row["title"],
@@ -182,7 +183,8 @@ class Notes:
             )
             for row, path in found
             if matches(row["plain"], query)
-        ][:limit]
+        )
+        return list(islice(hits, limit))
 
     # What is noted while messages are sent: each step by itself, so that a crash loses none.
 
@@ -283,5 +285,7 @@ def _when(question: Question) -> tuple[float, int]:
     return at.timestamp(), question.number
 
 
-def _event(kind: str, session: Session, actor_id: int | None, data: Mapping[str, object]) -> NewEvent:
+def _event(
+    kind: str, session: Session, actor_id: int | None, data: Mapping[str, object]
+) -> NewEvent:
     return NewEvent(kind, session.guild_id, session.id, session.channel_id, actor_id, data)

@@ -186,8 +186,17 @@ def put_passages(
             ),
         ).fetchone()
         tx.execute(
-            "INSERT INTO notes_index (rowid, text) VALUES (?, ?)", (row[0], index_text(plain))
+            "INSERT INTO notes_index (rowid, text) VALUES (?, ?)",
+            (row[0], indexed(guild_id, plain)),
         )
+
+
+def indexed(guild_id: int, plain: str) -> str:
+    """Return what stands in the index for a passage: its guild is a word of it.
+
+    So a common word in a small guild isn't looked for among everybody's.
+    """
+    return f"{index_text(plain)} guild{guild_id}"
 
 
 def find(
@@ -205,7 +214,7 @@ def find(
         " WHERE notes_index MATCH :match AND p.guild_id = :guild"
         " AND (:among IS NULL OR n.readable_id IN (SELECT value FROM json_each(:among)))"
         " ORDER BY i.rowid DESC LIMIT :limit",
-        {"match": match, "guild": guild_id, "among": among, "limit": limit},
+        {"match": f"{match} guild{guild_id}", "guild": guild_id, "among": among, "limit": limit},
     )
     return [(row, tuple(json.loads(row["path"]))) for row in rows]
 

@@ -43,7 +43,8 @@ def _in_notes(hit: NoteHit, _: Words) -> str:
     url = jump_url(hit.guild_id, hit.channel_id, hit.message_id)
     title = one_line(hit.session_title)
     path = " › ".join(one_line(heading, 60) for heading in hit.heading_path)
-    return f"**{title}** [{_('Notes')}]({url}) {path}\n> {hit.excerpt}"
+    notes = _("Notes")
+    return f"**{title}** [{notes}]({url}) {path}\n> {hit.excerpt}"
 
 
 def _entry(hit: Hit, _: Words) -> str:

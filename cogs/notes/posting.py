@@ -19,8 +19,8 @@ async def show_posted(
     if done is None:
         return
     text = _.plural(
-        "The notes stand: {url} ({changed} of {n} message changed)",
-        "The notes stand: {url} ({changed} of {n} messages changed)",
+        "The notes stand ({changed} of {n} message changed): {url}",
+        "The notes stand ({changed} of {n} messages changed): {url}",
         done.parts,
         url=done.url,
         changed=done.changed,

@@ -31,9 +31,11 @@ def head(plan: Plan, urls: Sequence[str] | None = None) -> str:
     _ = words(plan.locale)
     session = plan.session
     day = discord.utils.format_dt(session.started_at, "D")
-    lines = [f"## {_('Notes: {title}', title=one_line(session.title))}", f"-# {day}"]
+    title = _("Notes: {title}", title=one_line(session.title))
+    lines = [f"## {title}", f"-# {day}"]
     if session.slides_url:
-        lines[-1] += f" · [{_('Slides')}](<{session.slides_url}>)"
+        slides = _("Slides")
+        lines[-1] += f" · [{slides}](<{session.slides_url}>)"
     text = "\n".join(lines)
     if urls is not None:
         room = MESSAGE_LIMIT - len(text) - 1

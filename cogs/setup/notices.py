@@ -7,6 +7,7 @@ from bot.localization import Words
 from bot.settings import Settings
 from cogs.kit import Interaction, services_of
 from cogs.permissions import (
+    IN_NOTES_CHANNEL,
     IN_SERVER,
     IN_STAFF_CHANNEL,
     IN_STAFF_THREAD,
@@ -68,6 +69,9 @@ def _places(
         places[here.id] = IN_TALK
     for channel_id in talks:
         places[channel_id] = IN_TALK
+    if guild.notes_channel_id is not None:
+        notes = places.get(guild.notes_channel_id, frozenset[str]())
+        places[guild.notes_channel_id] = notes | IN_NOTES_CHANNEL
     staff_id = guild.staff_channel_id
     if staff_id is not None:
         is_thread = server.get_thread(staff_id) is not None

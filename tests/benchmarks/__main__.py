@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.benchmarks.figures import Figure, Unavailable, write
 from tests.benchmarks.find import find
+from tests.benchmarks.find_notes import find_notes
 from tests.benchmarks.intake import intake_chatter, intake_question
 from tests.benchmarks.lab import container_run, lab_lag, lab_list
 from tests.benchmarks.receipt import receipt
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "receipt": receipt,
     "start": start,
     "find": find,
+    "find_notes": find_notes,
     "container_run": container_run,
     "lab_list": lab_list,
     "lab_lag": lab_lag,

@@ -207,7 +207,7 @@ async def test_a_session_cannot_end_before_it_is_asked_about(here: Stage):
     result = await mod.submit_modal(
         form,
         {"quiet_ask_minutes": "60", "quiet_end_minutes": "30", "session_hours": ""}
-        | {"show_names": ["0"]},
+        | {"show_names": ["0"], "notes_thread": ["0"]},
     )
 
     assert "quiet" in result.response.content
