@@ -21,7 +21,7 @@ from bot.lab import forget_owners_before
 from bot.lab import forget_person as forget_lab_person
 from bot.localization import words
 from bot.notes import forget_person as forget_note_taker
-from bot.notes import forget_posters_before, revisions_by
+from bot.notes import forget_posters_before, forget_words, revisions_by
 from bot.questions import Question, answers_of, attachments, events, of_author, of_session
 from bot.search import excerpt, index_text, match_query, matches
 from bot.sessions import Session
@@ -252,6 +252,7 @@ class Archive:
                 entries = store.texts(tx, touched)
                 store.put_index(tx, [(key, index_text(text)) for key, text in entries.items()])
                 store.scour_index(tx)
+                forget_words(tx, sessions)
             store.erase_ids(tx, guild_id, user_id)
             forget_lab_person(tx, guild_id, user_id)
             forget_note_taker(tx, guild_id, user_id)

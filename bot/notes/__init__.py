@@ -21,7 +21,12 @@ from bot.notes.question_time import NoteQuestion, questions_in
 from bot.notes.rendering import render
 from bot.notes.service import MOST_MESSAGES, Notes, digest_of
 from bot.notes.splitting import MESSAGE_LIMIT, split
-from bot.notes.store import forget_person, forget_posters_before, revisions_by
+from bot.notes.store import (
+    forget_person,
+    forget_posters_before,
+    forget_words,
+    revisions_by,
+)
 from bot.notes.store import get as get_notes
 from bot.notes.watching import TELL_AFTER, Watches
 
@@ -59,6 +64,7 @@ __all__ = [
     "events",
     "forget_person",
     "forget_posters_before",
+    "forget_words",
     "get_notes",
     "needs_contents",
     "questions_in",

@@ -7,9 +7,14 @@ WATCHED = "notes.watched"
 UNWATCHED = "notes.unwatched"
 WATCH_FAILING = "notes.watch_failing"
 
-# After these the question time of posted notes may read otherwise.
+# After these the question time of posted notes may read otherwise; new questions wait in the
+# queue, not in the notes.
 QUESTION_TIME_CHANGED = (
-    *question_events.TEXT_CHANGED,
+    question_events.EDITED,
+    question_events.ANSWERED,
+    question_events.ANSWER_EDITED,
+    question_events.ANSWER_REMOVED,
+    question_events.UNDONE,
     question_events.WITHDRAWN,
     question_events.RETURNED,
     question_events.NEXT,

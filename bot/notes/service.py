@@ -114,6 +114,15 @@ class Notes:
 
         return await self._database.write(work)
 
+    async def is_due(self, session_id: int, event_id: int) -> bool:
+        """Say whether there are notes that don't show yet what an event changed."""
+        notes = await self._database.read(store.get, session_id)
+        return notes is not None and notes.shown_event < event_id
+
+    async def messages(self, session_id: int) -> list[NoteMessage]:
+        """Return the messages of a session's notes, the head's first."""
+        return await self._database.read(store.messages, session_id)
+
     async def plan(self, session_id: int, guild_id: int) -> Plan | None:
         """Return what should stand on Discord now; None where there are no notes."""
 

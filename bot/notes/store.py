@@ -281,6 +281,17 @@ def revisions_by(connection: Reader, guild_id: int, user_id: int) -> list[dict[s
     return [{"session_id": row[0], "times_posted": row[1]} for row in rows]
 
 
+def forget_words(tx: Transaction, session_ids: Collection[int]) -> None:
+    """Take what is searched of some sessions' notes out; it comes back as they are posted anew.
+
+    Words somebody had erased may stand in it, out of question time.
+    """
+    for session_id in session_ids:
+        put_passages(tx, session_id, 0, 0, ())
+    # Taking a text out only notes that it is gone.
+    tx.execute("INSERT INTO notes_index (notes_index) VALUES ('optimize')")
+
+
 def forget_person(tx: Transaction, guild_id: int, user_id: int) -> None:
     """Take a person's id out of a guild's notes; the text itself is the community's."""
     tx.execute(

@@ -16,6 +16,7 @@ import structlog
 
 from bot.archive import ERASED
 from bot.notes import NoteMessage, Plan, digest_of, events
+from bot.sessions import Session
 from bot.timeline import Consumer, Delivery
 from cogs.kit import Services
 from cogs.notes.errors import PlaceGone
@@ -78,14 +79,12 @@ class NotesPublisher:
     async def deliver(self, delivery: Delivery) -> None:
         """Show what one event changed, unless a later one's state is shown already."""
         event = delivery.event
-        if event.session_id is None:
+        session_id, is_post = event.session_id, event.kind == events.POSTED
+        if session_id is None or not await self._services.notes.is_due(session_id, event.id):
             return
-        if event.kind != events.POSTED:
-            plan = await self._services.notes.plan(event.session_id, event.guild_id)
-            if plan is None or plan.notes.shown_event >= event.id:
-                return
+        if not is_post:
             await asyncio.sleep(_GATHER_SECONDS)
-        await self.publish(event.session_id, event.guild_id, event.id, looks=True)
+        await self.publish(session_id, event.guild_id, event.id, looks=is_post)
 
     async def erased(self, delivery: Delivery) -> None:
         """Take erased words out of question time."""
@@ -116,15 +115,12 @@ class NotesPublisher:
                     if error.code != _UNKNOWN_CHANNEL:
                         raise
                     raise PlaceGone from error
-            return await self._published(plan)
+            return await self._published(plan.session)
 
-    async def _published(self, plan: Plan) -> Published | None:
-        now = await self._services.notes.plan(plan.session.id, plan.session.guild_id)
-        latest = (await self._services.notes.history(plan.session, 1))[0]
-        if now is None or now.notes.channel_id is None or not now.messages:
-            return None
-        first = now.messages[0]
-        url = jump_url(plan.session.guild_id, first.channel_id, first.message_id)
+    async def _published(self, session: Session) -> Published:
+        (latest,) = await self._services.notes.history(session, 1)
+        first, *_parts = await self._services.notes.messages(session.id)
+        url = jump_url(session.guild_id, first.channel_id, first.message_id)
         return Published(url, latest.parts, latest.changed)
 
     async def _bring_up(self, plan: Plan, *, looks: bool) -> None:
@@ -145,12 +141,8 @@ class NotesPublisher:
                 rows = await sender.brought_up(rows)
                 break
             except _MessageGone:
-                plan_now = await notes.plan(plan.session.id, plan.session.guild_id)
-                rows = [
-                    row
-                    for row in (plan_now.messages if plan_now else ())
-                    if row.channel_id == channel.id
-                ]
+                there = await notes.messages(plan.session.id)
+                rows = [row for row in there if row.channel_id == channel.id]
         await sender.take_away([row for row in plan.messages if row.channel_id != channel.id])
         ids = [row.message_id or 0 for row in rows[1:]]
         await notes.complete(plan, channel.id, ids)

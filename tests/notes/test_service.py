@@ -121,3 +121,24 @@ async def test_jokes_and_supplements_are_not_written_into_notes(here: World):
     assert "Why is it fast?" in text
     assert "marry" not in text
     assert "addition" not in text
+
+
+async def test_erased_words_are_gone_from_what_is_searched(tmp_path: Path):
+    path = tmp_path / "study-bot.sqlite3"
+    async with world(path) as here:
+        session = await here.start()
+        question = await here.ask(session, ALICE, "Xylophon?")
+        await here.answers.write(session, SPEAKER, "hardware", question.id)
+        notes = notes_of(here)
+        await notes.post(session, SPEAKER, "# t", "file", PLACE)
+        plan = await notes.plan(session.id, GUILD)
+        assert plan is not None
+        await notes.complete(plan, CHANNEL, [900] * len(plan.parts))
+        assert await notes.find(GUILD, "Xylophon")
+
+        await here.archive.erase(GUILD, ALICE.id, words_too=True)
+
+        assert not await notes.find(GUILD, "Xylophon")
+    left = dump(path)
+    assert not left["note_passages"]
+    assert "Xylophon" not in str(left)
