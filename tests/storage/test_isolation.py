@@ -160,6 +160,7 @@ CALLS: dict[str, Call] = {
         ordinal=None, at=w.clock(),
     ),
     "Answers.write": lambda w, a, b: w.answers.write(a.session, ZOE, "mine", b.open.id),
+    "Answers.note": lambda w, a, b: w.answers.note(a.session, ZOE, "mine", b.open.id),
     "Answers.messages_of": lambda w, a, b: w.answers.messages_of(a.session),
     "Answers.get": lambda w, a, b: w.answers.get(b.answer.id, 1),
     "Archive.record": lambda w, a, b: w.archive.record(a.session),
