@@ -40,6 +40,12 @@ TRIES: dict[str, list[dict[str, Any]]] = {
     "me erase": [{"what": "words"}, {"what": "name"}],
     "me export": [{}],
     "next": [{}, {"number": 1}, {"number": 9}],
+    **{
+        f"notes {one}": [{}, {"session": "ID"}, {"session": SECRET}]
+        for one in ("history", "import-answers", "post")
+    },
+    "notes watch": [{"url": "http://127.0.0.1/"}],
+    "notes unwatch": [{}],
     "questions close": [
         {"number": 9, "state": state} for state in ("answered", "missed", "skipped", "open")
     ],
@@ -89,6 +95,10 @@ def rows_of(bot: Bot, talk: Talk) -> dict[str, list[Json]]:
             "people": "guild_id = ?",
             "events": "guild_id = ?",
             "posted_exports": "guild_id = ?",
+            "notes": "guild_id = ?",
+            "note_revisions": "session_id IN (SELECT session_id FROM notes WHERE guild_id = ?)",
+            "note_passages": "guild_id = ?",
+            "note_watches": "guild_id = ?",
             "votes": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
             "reveals": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
         }.items()
@@ -122,6 +132,9 @@ async def guilds(page: Page, bot: Bot) -> tuple[Talk, Talk]:
     await theirs.fill_in(asker, form, f"{SECRET}を匿名で", True)
     assert theirs.question(9)["state"] == "pending"
     await page.slash(theirs.speaker, theirs.channel, "export", format="markdown", public=True)
+    file = ("notes.md", f"# {SECRET}\n\n- {SECRET}\n".encode())
+    await page.slash(theirs.speaker, theirs.channel, "notes post", file=file)
+    await until(lambda: bot.rows("SELECT 1 FROM note_revisions WHERE posted_at IS NOT NULL"))
     await page.scheduled_event(theirs.guild, f"{SECRET}の夜", 600, creator=theirs.speaker)
 
     ours = await make_talk(page, bot, name="公開")
