@@ -113,8 +113,8 @@ class Settings(BaseSettings):
     study_bot_audit_days: int = Field(
         default=90, ge=1, description=N_("Days for which the record of who did what keeps names.")
     )
-    study_bot_notes_hosts: str = Field(
-        default="",
+    study_bot_notes_hosts: str | None = Field(
+        default=None,
         description=N_(
             "Hosts that notes may be read from although they are in a private network, such as"
             " your own HedgeDoc: names, with a port or without, divided by commas."
@@ -171,7 +171,8 @@ class Settings(BaseSettings):
     @property
     def notes_hosts(self) -> tuple[str, ...]:
         """Hosts that notes may be read from wherever they are."""
-        return tuple(name.strip() for name in self.study_bot_notes_hosts.split(",") if name.strip())
+        names = (self.study_bot_notes_hosts or "").split(",")
+        return tuple(name.strip() for name in names if name.strip())
 
     @property
     def in_playground(self) -> bool:

@@ -256,6 +256,43 @@ async def test_an_archived_thread_is_opened_first(talk: Talk):
     assert not talk.here.env.backend.channels[thread.id].thread_metadata.archived
 
 
+async def test_a_locked_thread_is_said(talk: Talk):
+    await talk.post("# KVM")
+    talk.here.env.backend.edit_channel(
+        talk.thread().id, {}, thread_metadata={"archived": True, "locked": True}
+    )
+    talk.here.env.inject_error(
+        "PATCH", f"/channels/{talk.thread().id}", status=403, code=50013, times=None
+    )
+    told = await talk.post("# KVM, again")
+    assert "locked" in told.response.content
+    assert "again" not in talk.said()
+
+
+async def test_a_deleted_channel_is_said_and_another_one_takes_the_notes(talk: Talk):
+    other = talk.guild.create_text_channel("notes")
+    await talk.post("# KVM", to=other)
+    talk.here.env.backend.delete_channel(other.id)
+    told = await talk.post("# KVM, again")
+    assert "/notes post" in told.response.content
+    await talk.post("# KVM, again", to=talk.channel)
+    assert "again" in talk.said(talk.channel)
+
+
+async def test_a_forum_that_wants_a_tag_names_the_one_to_add(
+    talk: Talk, monkeypatch: pytest.MonkeyPatch
+):
+    place = forum(talk, "Other")
+    monkeypatch.setattr(
+        discord.ForumChannel,
+        "flags",
+        property(lambda _self: discord.ChannelFlags(require_tag=True)),
+    )
+    told = await talk.post("# KVM", to=place)
+    assert "“Notes”" in told.response.content
+    assert not place.threads
+
+
 async def test_a_deleted_thread_is_made_anew(talk: Talk):
     await talk.post("# KVM")
     talk.here.env.backend.delete_channel(talk.thread().id)
