@@ -71,7 +71,7 @@ class Tail:
         """Take more, and forget what is too far back."""
         self._parts.append(part)
         self._size += len(part)
-        while self._size - len(self._parts[0]) >= self._most:
+        while self._parts and self._size - len(self._parts[0]) >= self._most:
             self._size -= len(self._parts.popleft())
             self._was_cut = True
 
