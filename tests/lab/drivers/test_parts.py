@@ -246,7 +246,7 @@ class TestRefusals:
         ],
     )
     def test_of_a_create(self, status: int, reason: str, error: type[Exception]):
-        assert isinstance(of_create(Refused(status, reason), name="c", image="x:1"), error)
+        assert isinstance(of_create(Refused(status, reason), name="c", image="x:1", ours=""), error)
 
     def test_a_command_is_not_seen_where_there_is_none(self):
         assert bad_command("permission denied") is None
