@@ -131,6 +131,15 @@ class Images:
         host = self._first()
         return await host.work(_SEARCH_SECONDS, host.driver.search, term, _SEARCHED)
 
+    def check_pull(self, session: Session, by: Person, text: str) -> str:
+        """Return what somebody would pull, without asking anybody whether it is there.
+
+        Raises:
+            TemplatesOnly, ImageNotAllowed: not for this person. HostUnreachable.
+        """
+        self._first()
+        return self._allowed(session, by, text)
+
     async def pull(
         self, session: Session, by: Person, text: str, show: Show, cancelled: threading.Event
     ) -> Image:

@@ -8,6 +8,7 @@ own token, which lives for fifteen minutes.
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 import aiohttp
@@ -67,16 +68,19 @@ class Following:
             log.warning("launch not shown", instance_id=instance.id, error=str(error))
             await self._hand_over(instance)
             return
-        work = self._follow(reply, message_id)
-        task = asyncio.create_task(work, name=f"follow:{instance.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._follow(reply, message_id))
 
     async def close(self) -> None:
         """Leave everything to the live editor."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _hand_over(self, instance: Instance) -> None:
         """Have the live editor post the card by itself."""
