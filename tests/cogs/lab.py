@@ -143,7 +143,7 @@ async def lab_stage(
             await services.live.start()
             for host in lab.hosts:
                 host.came_up(engine.facts())
-                host.is_proven = True
+                host.is_proven = host.is_judged = True
             await lab.images.refresh_names()
             work = [services.dispatcher.run, lab.launcher.run, app.cards.run]
             tasks = [asyncio.create_task(one()) for one in work]
