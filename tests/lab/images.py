@@ -81,7 +81,7 @@ def _busybox_layer() -> bytes:
     return _layer(
         {"bin/busybox": BUSYBOX.read_bytes(), "etc/passwd": USERS, "www/index.html": b"hello\n"},
         links={f"bin/{name}": "busybox" for name in applets if name != "busybox"},
-        folders=("tmp", "root", "data", "run", "proc", "sys", "dev"),
+        folders=("bin", "etc", "www", "tmp", "root", "data", "run", "proc", "sys", "dev"),
     )
 
 
