@@ -9,7 +9,6 @@ from bot.notes.model import Part
 from bot.notes.splitting import MESSAGE_LIMIT, continued, shortened
 
 CONTENTS = N_("Contents")
-_MORE = (N_("…and {n} more message"), N_("…and {n} more messages"))
 # So many messages are seen at a glance.
 _MOST_WITHOUT = 3
 _LONGEST_ENTRY = 70
@@ -56,7 +55,7 @@ def _shown(parts: Sequence[Part], entries: Sequence[str], room: int) -> list[int
 
 
 def _rest(left: int, words: Words) -> str:
-    return "-# " + words.plural(*_MORE, left)
+    return "-# " + words.plural("…and {n} more message", "…and {n} more messages", left)
 
 
 def _label(part: Part, locale: str) -> str:

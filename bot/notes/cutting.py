@@ -123,7 +123,9 @@ class _Cutter:
             elif atom.text.startswith("`"):
                 step = self.limit // 2
                 for at in range(0, len(atom.plain), step):
-                    self._whole(code_span(atom.plain[at : at + step]))
+                    if at:
+                        self._end("", ranks.HARD)
+                    self._whole((INVISIBLE if at else "") + code_span(atom.plain[at : at + step]))
             else:
                 address = f" ({atom.href})" if atom.href != atom.plain else ""
                 self._long(escape(atom.plain) + address)

@@ -25,7 +25,7 @@ from bot.notes.model import Atom
 MARKS = {"strong": "**", "em": "*", "s": "~~"}
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ADDRESS = re.compile(r"https?://\S+")
-BREAK = Atom("\n", "\n")
+_CLOSED = "\\]"
 
 
 @dataclass(slots=True)
@@ -77,7 +77,8 @@ class Inliner:
                 case "html_inline":
                     self._tag(line, token.content)
                 case "link_open":
-                    line.begin_link(token)
+                    href = str(token.attrs.get("href", ""))
+                    line.begin_link(_Link(href, is_auto=token.markup == "autolink"))
                 case "link_close":
                     line.end_link()
                 case _:
@@ -93,7 +94,9 @@ class Inliner:
             line.hide("" if tag.is_end else tag.name)
         elif tag.name == "img":
             line.add(*self._picture(tag.attributes.get("alt", ""), tag.attributes.get("src", "")))
-        elif source := tag.attributes.get("src") or tag.attributes.get("href"):
+        elif tag.name == "a":
+            line.anchor(tag.attributes.get("href"), is_end=tag.is_end)
+        elif source := tag.attributes.get("src"):
             line.text.append(" ")
             line.add(_bare(source), Atom(" ", " "))
         elif tag.name == "br":
@@ -115,7 +118,14 @@ class Inliner:
                 shown = f"{shown} ({source})"
             return [Atom(escape(shown), shown)]
         # An address by itself is what Discord shows the picture of, below the message.
-        return [_link([Atom(escape(alt), alt)], source)] if alt else [_bare(source)]
+        return _link([Atom(escape(alt), alt)], source) if alt else [_bare(source)]
+
+
+@dataclass(slots=True)
+class _Link:
+    href: str
+    is_auto: bool = False
+    is_html: bool = False
 
 
 @dataclass(slots=True)
@@ -127,7 +137,7 @@ class _Line:
     tokens: list[Token]
     atoms: list[Atom] = field(default_factory=list[Atom])
     text: list[str] = field(default_factory=list[str])
-    links: list[tuple[list[Atom], Token]] = field(default_factory=list[Any])
+    links: list[tuple[list[Atom], _Link]] = field(default_factory=list[Any])
     # The element whose text isn't one, while within it, and how often each still ends.
     hidden: str = ""
     ends: Counter[str] | None = None
@@ -164,6 +174,8 @@ class _Line:
 
     def add(self, *atoms: Atom) -> None:
         self.flush()
+        if self.atoms and self.atoms[-1].text[-1:] == atoms[0].text[:1] == "`":
+            self.atoms.append(Atom(INVISIBLE, ""))
         self.atoms += atoms
         self.just_closed = False
 
@@ -175,24 +187,36 @@ class _Line:
         self.atoms.append(Atom(mark, ""))
         self.just_closed = token.nesting < 0
 
-    def begin_link(self, token: Token) -> None:
+    def begin_link(self, link: _Link) -> None:
         self.flush()
-        self.links.append((self.atoms, token))
+        self.links.append((self.atoms, link))
         self.atoms = []
         self.just_closed = False
 
     def end_link(self) -> None:
-        self.flush()
-        inner = self.atoms
-        self.atoms, token = self.links.pop()
-        href = str(token.attrs.get("href", ""))
-        if token.markup == "autolink":
-            self.atoms.append(_autolink("".join(atom.plain for atom in inner), href))
-        else:
-            self.atoms.append(_link(inner, href))
+        """End the link at hand, and any element in it that its writer forgot to."""
+        is_html = True
+        while is_html and self.links:
+            self.flush()
+            inner = self.atoms
+            self.atoms, link = self.links.pop()
+            is_html = link.is_html
+            if link.is_auto:
+                self.atoms.append(_autolink("".join(atom.plain for atom in inner), link.href))
+            else:
+                self.atoms += _link(inner, link.href)
         self.just_closed = False
 
+    def anchor(self, href: str | None, *, is_end: bool) -> None:
+        if href and not is_end:
+            self.begin_link(_Link(href, is_html=True))
+        elif is_end and self.links and self.links[-1][1].is_html:
+            self.links[-1][1].is_html = False
+            self.end_link()
+
     def finished(self) -> list[Atom]:
+        while self.links:
+            self.end_link()
         self.flush()
         return self.atoms
 
@@ -226,19 +250,18 @@ def _autolink(shown: str, href: str) -> Atom:
     return Atom(escape(text), text)
 
 
-def _link(inner: list[Atom], href: str) -> Atom:
+def _link(inner: list[Atom], href: str) -> list[Atom]:
     """Return a masked link where Discord shows one, else the text with its address behind."""
     label = " ".join("".join(atom.text for atom in inner).split())
     plain = " ".join("".join(atom.plain for atom in inner).split())
     if not href.startswith(("http://", "https://")):
         where = href.removeprefix("mailto:")
         if not where or where.startswith("#") or where == plain:
-            return Atom(label, plain)
-        return Atom(f"{label} ({escape(where)})".strip(), f"{plain} ({where})".strip())
+            return inner
+        return [*inner, Atom(escape(f" ({where})"), f" ({where})")]
     if is_blank(plain) or plain.rstrip("/") == href.rstrip("/"):
-        return _bare(href)
+        return [_bare(href)]
     if _ADDRESS.search(plain) or any(atom.href for atom in inner):
         # Discord masks nothing with what looks like another address.
-        return Atom(f"{label} ({safe_address(href)})", f"{plain} ({href})", href)
-    label = label.replace("]", "\\]")
-    return Atom(f"[{label}]({masked_target(href)})", plain, href)
+        return [*inner, Atom(f" ({safe_address(href)})", f" ({href})", href)]
+    return [Atom(f"[{label.replace(']', _CLOSED)}]({masked_target(href)})", plain, href)]

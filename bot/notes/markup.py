@@ -23,6 +23,8 @@ Env = MutableMapping[str, Any]
 _MOST_NESTED = 40
 # Longer paragraphs are taken in pieces: what a mark is paired with is looked for within one.
 _LONGEST = 8_000
+# Each bracket is looked for its end; with more of them the pieces are smaller.
+_MOST_BRACKETS = 200
 _MARKED = re.compile(r"[\\`*_~\[<&]")
 # Up to what Japanese text goes on with, of which there is no space between.
 _ADDRESS = re.compile(r"//[^\s<>\"`|\\^{}\[\]（）「」『』【】〈〉《》、。！？・…]+")
@@ -144,6 +146,8 @@ def _make() -> MarkdownIt:
 
 
 _PARSER = _make()
+# For text without any link: most brackets are only brackets.
+_UNLINKED = _make().disable(["link", "image"])
 
 
 class References(dict[str, Any]):
@@ -171,13 +175,20 @@ def is_plain(content: str) -> bool:
 
 def parse_inline(content: str, env: Env) -> list[Token]:
     """Parse what is in a paragraph, in time proportional to its length."""
+    parser = _PARSER
+    if "](" not in content and not env["references"] and not env["footnotes"]:
+        parser = _UNLINKED
+    longest = _LONGEST
+    if parser is _PARSER and content.count("[") > _MOST_BRACKETS:
+        longest = _LONGEST // 16
     tokens: list[Token] = []
     start = 0
-    while len(content) - start > _LONGEST:
-        end = content.rfind("\n", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or content.rfind("。", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or content.rfind(" ", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or start + _LONGEST
-        tokens += _PARSER.inline.parse(content[start:end], _PARSER, env, [])
+    while len(content) - start > longest:
+        end = start + longest
+        for pause in ("\n", "。", " "):
+            if (found := content.rfind(pause, start + longest // 2, end)) >= 0:
+                end = found + 1
+                break
+        tokens += parser.inline.parse(content[start:end], parser, env, [])
         start = end
-    return tokens + _PARSER.inline.parse(content[start:], _PARSER, env, [])
+    return tokens + parser.inline.parse(content[start:], parser, env, [])

@@ -243,7 +243,7 @@ class _Reader:
     def _unnumber(self, level: _Level) -> None:
         """Make a line of text of an item that heads a section, as `1. Introduction` does."""
         self.out[level.at] = self.out[level.at].replace(".", "\\.", 1)
-        self.leads.lone = level.at
+        self.leads.begin(level.at)
 
     def _quote(self, lines: list[str], at: int) -> int:
         """Take a run of quoted lines, the first of which is before `at`; return its end."""

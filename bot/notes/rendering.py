@@ -8,7 +8,7 @@ from markdown_it.token import Token
 
 from bot.errors import N_
 from bot.localization import words
-from bot.notes.escaping import broken_ticks, escape, escape_line_starts, is_blank
+from bot.notes.escaping import broken_ticks, code_span, escape, escape_line_starts, is_blank
 from bot.notes.inline import Inliner
 from bot.notes.markup import References, parse_blocks
 from bot.notes.model import Atom, Block, Document, Kind
@@ -26,7 +26,10 @@ _RULE = "─" * 12
 _LONG = 200
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
 _TASKS = {" ": "⬜", "x": "✅", "X": "✅"}
-_NO_LANGUAGE = re.compile(r"[^A-Za-z0-9_+.#-].*")
+_LANGUAGE = re.compile(r"[A-Za-z][A-Za-z0-9_+.#-]{0,19}(?![A-Za-z0-9_+.#-])")
+# How code is to be shown, as HackMD and others take it: `=12`, `!`, `{1,3}`
+_WISH = re.compile(r"=\d*\+?!?|!|\{[^}]*\}|")
+_TITLE = re.compile(r"title=\"?([^\"\s]+)\"?")
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
@@ -192,7 +195,7 @@ class _Renderer:
         info = token.info.strip()
         language, caption = _language(info) if token.type == "fence" else ("", "")
         if caption:
-            self._say([Atom(f"`{caption}`", caption)])
+            self._say([Atom(code_span(caption), caption)])
         self._block_of_code(token.content.rstrip("\n").split("\n"), language)
 
     def _block_of_code(self, lines: list[str], language: str) -> None:
@@ -263,13 +266,15 @@ def _definition(token: Token) -> str:
 def _language(info: str) -> tuple[str, str]:
     """Return a fence's language and caption: `sh`, `python=12`, `yaml:compose.yml`."""
     word, _space, rest = info.partition(" ")
-    language, _colon, caption = word.partition(":")
-    language = _NO_LANGUAGE.sub("", language)
-    if not caption and "." in language:
-        # A file's name alone.
-        return language.rpartition(".")[2], language
-    title = re.search(r"title=\"?([^\"\s]+)", rest)
-    return language, (caption or (title[1] if title else "")).replace("`", "")
+    found = _LANGUAGE.match(word)
+    language = found[0] if found else ""
+    name = word[len(language) :].removeprefix(":")
+    if "." in language:
+        # The name of a file stands for what it is written in.
+        name = language + name
+        language = language.rpartition(".")[2]
+    said = [part for part in (name, _TITLE.sub(r"\1", rest)) if not _WISH.fullmatch(part.strip())]
+    return language, " ".join(said).strip().replace("`", "")
 
 
 def _align(token: Token) -> Align:
