@@ -100,6 +100,8 @@ class _Cutter:
     def __init__(self, block: Block, limit: int, continued: str) -> None:
         self.block = block
         self.limit = limit
+        # What a message begins with that begins with this block, or within it.
+        self.opening = continued if block.first.startswith(" ") else ""
         self.lead = (continued if block.rest.startswith(" ") else "") + block.rest
         self.done: list[Piece] = []
         self.text = ""
@@ -196,15 +198,18 @@ class _Cutter:
             self.gap, self.rank = (self.gap, self.rank) if not self.done else (gap, rank)
             return
         is_first = not self.done
+        shown = stripped.lstrip()
+        gap_here = self.gap if is_first else self.gap + stripped[: len(stripped) - len(shown)]
+        shown = escape_line_starts(shown)
         self.done.append(
             Piece(
                 self.block,
-                (self.block.first if is_first else "") + escape_line_starts(stripped.lstrip() if is_first else stripped),
-                plain_of(stripped),
-                self.gap,
+                self.block.first + shown if is_first else shown,
+                plain_of(shown),
+                gap_here,
                 self.rank,
                 is_first,
-                "" if is_first else self.lead + self.begun,
+                self.opening if is_first else self.lead + self.begun,
                 "".join(reversed(marks)),
             )
         )

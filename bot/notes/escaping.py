@@ -7,7 +7,7 @@ import unicodedata
 INVISIBLE = "\u200b"
 
 _SPECIAL = re.compile(
-    r"https?://[^\s<>]+"
+    r"https?://[^\s<>`*\\\[]+"
     r"|[\\*_`\[]"
     r"|~~+|\|\|+"
     r"|@(?=everyone|here)"
