@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -18,6 +18,7 @@ from bot.lab import Catalogue, Instance, State, explain, open_lab, store
 from bot.lab.drivers import LABEL_INSTALLATION
 from bot.lab.drivers.docker import DockerDriver
 from bot.lab.host import Finding, Proof
+from bot.lab.model import HostSettings
 from bot.lab.spec import engine_name, network_id_of
 from bot.sessions import Session, session_of
 from tests.end_to_end.driver import until
@@ -206,6 +207,7 @@ async def real_lab(
     file: str = FILE,
     host: str = "",
     clock: RealClock | None = None,
+    driver: Callable[[HostSettings], DockerDriver] = DockerDriver,
 ) -> AsyncIterator[RealLab]:
     """Put the lab together over a database file and an engine, as the program does.
 
@@ -220,18 +222,22 @@ async def real_lab(
         # The parent cgroup belongs to the machine, not to an engine in it.
         patch.setattr("bot.lab.hosts.Host.cgroup_parent", lambda *_, **__: None)
         patch.setattr("bot.lab.hosts._LOOK_SECONDS", LOOK_SECONDS)
-        async with _opened(path, address, labfile, clock or RealClock()) as here:
+        async with _opened(path, address, labfile, clock or RealClock(), driver) as here:
             yield here
 
 
 @contextlib.asynccontextmanager
 async def _opened(
-    path: Path, address: str, labfile: Path, clock: RealClock
+    path: Path,
+    address: str,
+    labfile: Path,
+    clock: RealClock,
+    driver: Callable[[HostSettings], DockerDriver],
 ) -> AsyncIterator[RealLab]:
     drivers: dict[str, DockerDriver] = {}
 
-    def connect(settings: Any) -> DockerDriver:
-        return drivers.setdefault(settings.name, DockerDriver(settings))
+    def connect(settings: HostSettings) -> DockerDriver:
+        return drivers.setdefault(settings.name, driver(settings))
 
     async with world(path, clock) as below, contextlib.AsyncExitStack() as stack:
         catalogue = Catalogue.load(labfile)
