@@ -70,6 +70,13 @@ class TestReferences:
         assert str(through) == "mirror:5000/library/nginx:1"
         assert str(Reference.parse("a/b").through("mirror:5000")) == "mirror:5000/a/b:latest"
 
+    @pytest.mark.parametrize(
+        "text",
+        ["nginx", "ghcr.io/a/b_c:V1.2-RC", "a:V1@sha256:0ab", "127.0.0.1:5000/a:1", "sha256:0ab"],
+    )
+    def test_every_form_passes_the_check(self, text: str):
+        assert Reference.checked(text) == text
+
     @given(st.text(max_size=40))
     def test_what_passes_the_check_leads_nowhere_else(self, text: str):
         try:
