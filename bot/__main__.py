@@ -88,6 +88,9 @@ def _add_lab(lab: argparse.ArgumentParser) -> None:
         "sweep",
         help="remove all containers and networks of this installation; its bot is not running",
     )
+    sweep.add_argument(
+        "--abandoned", action="store_true", help="of playgrounds that were killed, instead"
+    )
     for parser in (set_up, remove, check, sweep):
         parser.add_argument("--file", type=Path, help="another lab.toml")
         parser.add_argument("--host", help="the host's name in it")

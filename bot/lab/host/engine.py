@@ -96,8 +96,15 @@ class LocalEngine:
         finally:
             connection.close()
         if answer.status >= 400 and answer.status not in fine:
-            raise EngineSaidNo(why=text.decode(errors="replace").strip())
+            raise EngineSaidNo(why=_reason(text))
         return answer.status, text
+
+
+def _reason(answer: bytes) -> str:
+    try:
+        return json.loads(answer)["message"]
+    except (ValueError, KeyError, TypeError):
+        return answer.decode(errors="replace").strip()
 
 
 class _SocketConnection(http.client.HTTPConnection):

@@ -9,7 +9,7 @@ import io
 import struct
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -89,7 +89,10 @@ def find_busybox(preferred: Path | None = None) -> bytes:
 
 
 def probe_archive(busybox: bytes, laid: Laid) -> tuple[bytes, str]:
-    """Return the image's root file system, and the digest that tells whether it's the same."""
+    """Return the image's root file system, and the digest that tells whether it still will do.
+
+    Addresses come and go with networks: for them alone it isn't made anew.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in ("bin", "tmp"):
@@ -102,8 +105,8 @@ def probe_archive(busybox: bytes, laid: Laid) -> tuple[bytes, str]:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(entry)
-    data = buffer.getvalue()
-    return data, hashlib.sha256(data).hexdigest()
+    lasting = replace(laid, addresses=(), neighbours=())
+    return buffer.getvalue(), hashlib.sha256(busybox + str(lasting).encode()).hexdigest()
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:

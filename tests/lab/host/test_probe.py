@@ -74,6 +74,7 @@ def test_what_was_laid_survives_the_way_through_the_image():
         assert Laid.read(file.read().decode()) == LAID
     assert probe.probe_archive(b"busybox", LAID) == (archive, digest)
     assert probe.probe_archive(b"busybox", replace(LAID, boot_id="boot-2"))[1] != digest
+    assert probe.probe_archive(b"busybox", replace(LAID, addresses=()))[1] == digest
 
 
 def test_only_a_busybox_that_needs_no_libraries_will_do(
