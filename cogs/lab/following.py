@@ -16,7 +16,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.lab import Instance
+from bot.lab import Instance, Lab
 from cogs.controls import Lasting
 from cogs.kit import Interaction, Services, is_trouble, words_for, words_of_guild
 from cogs.lab.card import Reader, card
@@ -27,6 +27,7 @@ from cogs.live import Face
 log = structlog.get_logger(__name__)
 
 _TOKEN_SECONDS = 14 * 60.0
+_TAKEN_BACK_SECONDS = 5.0
 # On average one edit in one and a half seconds; the first few at once.
 _EDITS, _WINDOW_SECONDS = 3, 4.5
 
@@ -44,6 +45,16 @@ class Pace:
         if len(self._edits) == self._edits.maxlen:
             await asyncio.sleep(self._edits[0] + self._seconds - now())
         self._edits.append(now())
+
+
+async def until_over(lab: Lab, instance: Instance) -> None:
+    """Wait a while for a launch that was taken back to end, so that its end can be shown."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TAKEN_BACK_SECONDS):
+            async with contextlib.aclosing(lab.launcher.progress.watch(instance.id)) as moments:
+                async for moment in moments:
+                    if moment.is_over:
+                        return
 
 
 class ReplyGone(Exception):
