@@ -1,25 +1,19 @@
-"""A bot's lab in a process of its own, which dies where it is told to.
-
-    python -m tests.lab.real.launching_process DATABASE ENGINE HOST MOMENT WHAT
-
-MOMENT is one of `MOMENTS`: what the process has done last when it kills itself. With "any" it
-starts five at once, says so, and waits to be killed.
-"""
+"""A bot's lab in a process of its own, which dies where it is told to."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
-import sys
 from functools import partial
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, NoReturn
 
 from bot.lab.drivers import ContainerSpec, ContainerState, Image, Network, PullProgress
 from bot.lab.drivers.docker import DockerDriver
 from bot.lab.model import HostSettings
-from tests.lab.real.world import RealLab, people, real_lab
+from tests.lab.real.world import people, real_lab
 from tests.storage.world import SPEAKER
 
 ANY = "any"
@@ -87,27 +81,25 @@ class Deadly(DockerDriver):
         self._now("removed")
 
 
-async def main(path: Path, address: str, host: str, moment: str, what: str) -> None:
-    """Launch and, if it came to that, remove."""
+def run(path: Path, address: str, host: str, moment: str, what: str, asked: Event) -> None:
+    """Launch something and remove it; at `moment`, one of `MOMENTS`, the process kills itself.
+
+    With `ANY` it starts four at once, says so, and waits to be killed.
+    """
+    asyncio.run(_main(path, address, host, moment, what, asked))
+
+
+async def _main(path: Path, address: str, host: str, moment: str, what: str, asked: Event) -> None:
     driver = partial(Deadly, moment)
     async with real_lab(path, address, host=host, driver=driver) as here:
         await here.up()
         if moment == ANY:
-            await _many(here, what)
+            for person in people(4):
+                await here.ask(person, what)
+            asked.set()
+            await asyncio.sleep(60)
         launch = await here.ask(SPEAKER, what)
         if moment == "asked":
             die()
         instance = await here.over(launch)
         await here.lab.instances.remove(instance, SPEAKER, "removed")
-
-
-async def _many(here: RealLab, what: str) -> None:
-    for person in people(5):
-        await here.ask(person, what)
-    print("asked", flush=True)  # noqa: T201 - for who kills it
-    await asyncio.sleep(60)
-
-
-if __name__ == "__main__":
-    database, *others = sys.argv[1:]
-    asyncio.run(main(Path(database), *others))
