@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.images import BUSYBOX
 from tests.lab.private import PrivateEngine, private_engine
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -57,8 +58,9 @@ class Machine:
 
     def bot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `study-bot lab …` there."""
+        found = ("--busybox", str(BUSYBOX)) if "setup-host" in arguments else ()
         return self.inside(
-            *(sys.executable, "-c", RENAMED, self.cgroup, "lab", *arguments),
+            *(sys.executable, "-c", RENAMED, self.cgroup, "lab", *arguments, *found),
             *("--file", str(self.lab_file)),
         )
 
