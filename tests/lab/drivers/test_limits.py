@@ -129,7 +129,7 @@ class TestMemory:
 
 class TestProcesses:
     def test_a_fork_bomb_goes_nowhere(self, real: Bench):
-        engine_id = real.run("sh", "-c", "b() { b | b & }; b; sleep 600", resources=SMALL)
+        engine_id = real.run("sh", "-c", "b() { b | b & }; b & exec sleep 600", resources=SMALL)
         time.sleep(2)
         counters = real.driver.counters(engine_id)
         assert counters.processes is not None
