@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bot.notes import ranks
 from bot.notes.escaping import INVISIBLE, code_span, escape, escape_line_starts
 from bot.notes.inline import MARKS
-from bot.notes.model import Atom, Block
+from bot.notes.model import Block
 
 _MOST_BLANK_LINES = 20
 _CLOSERS = "」』）】〉》)\\]\"'”’*_~"
@@ -175,11 +175,9 @@ class _Cutter:
         while len(self.text) + len(text) > self.limit:
             room = self.limit - len(self.text)
             cut = _good_cut(text, room) if room > self.limit // 4 or not self.text else 0
-            if cut:
-                self._append(text[:cut].rstrip())
-            rest = text[cut:].lstrip()
-            self._end(" " if len(text) - cut > len(rest) or text[:cut][-1:].isspace() else "", ranks.HARD)
-            text = rest
+            self._append(text[:cut])
+            self._end("", ranks.HARD)
+            text = text[cut:]
         self._append(text)
 
     def _append(self, text: str) -> None:
@@ -215,7 +213,7 @@ class _Cutter:
         )
         self.text = "".join(held)
         self.begun = "".join(marks)
-        self.gap, self.rank = gap or " " * (len(text) > len(stripped)), rank
+        self.gap, self.rank = gap or text[len(stripped) :], rank
         self.fresh = len(held)
 
 

@@ -19,6 +19,8 @@ _LINE_START = re.compile(r"^(?:(#{1,3}|-#|[-*+]|>>>|>)|(\d+)\.)(?=[ \t]|$)", re.
 _STARTERS = frozenset("#-+>*0123456789")
 _PING = re.compile(r"@(?=everyone|here)")
 _TICKS = re.compile(r"`+")
+_LONG_TICKS = re.compile(r"`{3,}")
+_PAIRS = re.compile(r"``?")
 
 
 def escape(text: str) -> str:
@@ -67,29 +69,22 @@ def escape_line_starts(text: str) -> str:
 
 def code_span(content: str) -> str:
     """Return text as code within a line."""
-    runs = {len(run) for run in _TICKS.findall(content)}
-    if runs and max(runs) > 2:
-        content = broken_ticks(content)
-        runs = {len(run) for run in _TICKS.findall(content)}
-    if {1, 2} <= runs:
+    content = broken_ticks(content)
+    runs = set(_TICKS.findall(content))
+    if len(runs) > 1:
         content = content.replace("``", f"`{INVISIBLE}`")
-        runs = {1}
-    ticks = "``" if 1 in runs else "`"
+        runs = {"`"}
+    ticks = "``" if "`" in runs else "`"
     if content.startswith("`") or content.endswith("`"):
         content = f" {content} "
     return f"{ticks}{content}{ticks}"
 
 
 def broken_ticks(content: str) -> str:
-    """Break the runs of backticks that would end a block of code."""
-    return _TICKS.sub(
-        lambda run: INVISIBLE.join(
-            run[0][at : at + 2] for at in range(0, len(run[0]), 2)
-        )
-        if len(run[0]) > 2
-        else run[0],
-        content,
-    ) if "```" in content else content
+    """Break the runs of backticks that would begin or end a block of code."""
+    if "```" not in content:
+        return content
+    return _LONG_TICKS.sub(lambda run: INVISIBLE.join(_PAIRS.findall(run[0])), content)
 
 
 def is_blank(text: str) -> bool:

@@ -60,30 +60,36 @@ class Inliner:
         for token in tokens:
             if line.skips(token):
                 continue
-            match token.type:
-                case "text" | "text_special":
-                    line.text.append(token.content)
-                case "softbreak" | "hardbreak":
-                    line.text.append("\n")
-                case "code_inline":
-                    line.add(Atom(code_span(token.content), token.content))
-                case "address":
-                    line.add(_bare(token.content))
-                case "footnote":
-                    number = self.raised(token.content)
-                    line.add(Atom(number, ""))
-                case "image":
-                    line.add(*self._image(token))
-                case "html_inline":
-                    self._tag(line, token.content)
-                case "link_open":
-                    href = str(token.attrs.get("href", ""))
-                    line.begin_link(_Link(href, is_auto=token.markup == "autolink"))
-                case "link_close":
-                    line.end_link()
-                case _:
-                    line.mark(token)
+            if token.type in ("text", "text_special"):
+                line.text.append(token.content)
+            elif token.type in ("softbreak", "hardbreak"):
+                line.text.append("\n")
+            elif not self._within(line, token):
+                line.mark(token)
         return line.finished()
+
+    def _within(self, line: _Line, token: Token) -> bool:
+        """Add what is neither text nor a mark; say whether it is."""
+        match token.type:
+            case "code_inline":
+                line.add(Atom(code_span(token.content), token.content))
+            case "address":
+                line.add(_bare(token.content))
+            case "footnote":
+                number = self.raised(token.content)
+                line.add(Atom(number, ""))
+            case "image":
+                line.add(*self._image(token))
+            case "html_inline":
+                self._tag(line, token.content)
+            case "link_open":
+                href = str(token.attrs.get("href", ""))
+                line.begin_link(_Link(href, is_auto=token.markup == "autolink"))
+            case "link_close":
+                line.end_link()
+            case _:
+                return False
+        return True
 
     def _tag(self, line: _Line, markup: str) -> None:
         tag = html.tag_of(markup)
@@ -130,8 +136,9 @@ class _Link:
 
 @dataclass(slots=True)
 class _Line:
-    """A line in the making: text gathers until something else comes, so that nothing of it
-    is taken apart by a tag that isn't shown.
+    """A line in the making.
+
+    Text gathers until something else comes, so that no tag that isn't shown takes it apart.
     """
 
     tokens: list[Token]

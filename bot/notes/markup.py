@@ -48,7 +48,7 @@ class _Blocks(ParserBlock):
 
 
 class _State(StateInline):
-    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: FBT001, N802, N803
+    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803
         found = super().scanDelims(start, canSplitWord)
         before = self.src[start - 1] if start else " "
         end = start + found.length
@@ -82,7 +82,7 @@ def _is_edge(character: str) -> bool:
     return category(character)[0] in "PS"
 
 
-def _address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+def _address(state: StateInline, silent: bool) -> bool:
     """Take a bare address as it is, from its colon on."""
     src, start = state.src, state.pos
     if not src.startswith("://", start):
@@ -113,7 +113,7 @@ def trimmed_address(address: str) -> str:
     return address[:end]
 
 
-def _footnote(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+def _footnote(state: StateInline, silent: bool) -> bool:
     """Take `[^label]` for a mark if there is such a footnote."""
     if not state.src.startswith("[^", state.pos):
         return False
