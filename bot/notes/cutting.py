@@ -21,7 +21,7 @@ _ENDS = re.compile(
     r"|(?P<line>\n)"
 )
 _UNESCAPED = re.compile(r"\\([^\w\s])")
-_PAUSES = " \t\u3000、，,;；・"
+_PAUSES = " \t\u3000、，,;；・。！？"
 _ADDRESS = re.compile(r"https?://\S*\Z")
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
@@ -123,16 +123,23 @@ class _Cutter:
             elif len(atom.text) <= self.limit:
                 self._whole(atom.text)
             elif atom.text.startswith("`"):
-                step = self.limit // 2
-                for at in range(0, len(atom.plain), step):
-                    if at:
-                        self._end("", ranks.HARD)
-                    self._whole((INVISIBLE if at else "") + code_span(atom.plain[at : at + step]))
+                self._code(atom.plain)
             else:
                 address = f" ({atom.href})" if atom.href != atom.plain else ""
                 self._long(escape(atom.plain) + address)
         self._end("", ranks.HARD)
         return self.done
+
+    def _code(self, plain: str) -> None:
+        """Add code within a line as several pieces of code."""
+        while plain:
+            cut = _good_cut(plain, self.limit // 2) if len(plain) > self.limit // 2 else len(plain)
+            self._whole(code_span(plain[:cut]))
+            plain = plain[cut:]
+            if plain:
+                self._end("", ranks.HARD)
+                # Two pieces side by side would be taken for one.
+                self.text += INVISIBLE
 
     def _mark(self, mark: str) -> None:
         if not self.marks or self.marks[-1] != mark:
@@ -193,7 +200,8 @@ class _Cutter:
         stripped = text.rstrip()
         if not stripped:
             # Nothing to end: what is begun begins the next.
-            self.gap, self.rank = (self.gap, self.rank) if not self.done else (gap, rank)
+            self.text = "".join(held)
+            self.gap = self.gap or gap or " "
             return
         is_first = not self.done
         shown = stripped.lstrip()

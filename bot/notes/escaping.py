@@ -18,6 +18,7 @@ _SPECIAL = re.compile(
 _LINE_START = re.compile(r"^(?:(#{1,3}|-#|[-*+]|>>>|>)|(\d+)\.)(?=[ \t]|$)", re.MULTILINE)
 _STARTERS = frozenset("#-+>*0123456789")
 _PING = re.compile(r"@(?=everyone|here)")
+_CLOSED = "\\]"
 _TICKS = re.compile(r"`+")
 _LONG_TICKS = re.compile(r"`{3,}")
 _PAIRS = re.compile(r"``?")
@@ -51,11 +52,11 @@ def safe_address(address: str) -> str:
     return _PING.sub("%40", address)
 
 
-def masked_target(address: str) -> str:
-    """Return an address as it may stand in a masked link's brackets."""
+def masked(label: str, address: str) -> str:
+    """Return a masked link; `label` is Discord Markdown."""
     for raw, coded in ((" ", "%20"), ("(", "%28"), (")", "%29"), ("<", "%3C"), (">", "%3E")):
         address = address.replace(raw, coded)
-    return safe_address(address)
+    return f"[{label.replace(']', _CLOSED)}]({safe_address(address)})"
 
 
 def escape_line_starts(text: str) -> str:

@@ -52,14 +52,15 @@ class Leads:
         return out
 
     def _mark(self, out: list[str], title: str | None) -> None:
+        levels = dict.fromkeys([*self.found, *self._above_others(out)], 3)
+        for at in self.paragraphs:
+            if _QUESTION_TIME.fullmatch(out[at].strip()):
+                levels[at] = 2
         first = self.paragraphs[0]
         if not title and first not in self.found and _is_title(out, first):
-            out[first] = f"# {out[first].strip()}"
-        for at in [*self.found, *self._above_others(out)]:
-            out[at] = f"### {out[at].strip()}"
-        for at in self.paragraphs:
-            if _QUESTION_TIME.fullmatch(out[at].strip("# ")):
-                out[at] = f"## {out[at].strip('# ')}"
+            levels[first] = 1
+        for at, level in levels.items():
+            out[at] = f"{'#' * level} {out[at].strip()}"
 
     def _above_others(self, out: list[str]) -> list[int]:
         """Return which lines lead to nothing but a heading: it must not be left without."""

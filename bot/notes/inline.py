@@ -16,7 +16,7 @@ from bot.notes.escaping import (
     escape,
     escape_tildes,
     is_blank,
-    masked_target,
+    masked,
     safe_address,
 )
 from bot.notes.markup import Env, is_plain, parse_inline
@@ -25,7 +25,6 @@ from bot.notes.model import Atom
 MARKS = {"strong": "**", "em": "*", "s": "~~"}
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ADDRESS = re.compile(r"https?://\S+")
-_CLOSED = "\\]"
 
 
 @dataclass(slots=True)
@@ -271,4 +270,4 @@ def _link(inner: list[Atom], href: str) -> list[Atom]:
     if _ADDRESS.search(plain) or any(atom.href for atom in inner):
         # Discord masks nothing with what looks like another address.
         return [*inner, Atom(f" ({safe_address(href)})", f" ({href})", href)]
-    return [Atom(f"[{label.replace(']', _CLOSED)}]({masked_target(href)})", plain, href)]
+    return [Atom(masked(label, href), plain, href)]

@@ -103,11 +103,12 @@ def _part(pieces: Sequence[Piece], anchors: Counter[str]) -> Part:
 
 
 def _passages(pieces: Sequence[Piece]) -> Iterator[Passage]:
-    path = pieces[0].block.path
-    plain: list[str] = []
+    path, plain = pieces[0].block.path, ""
     for piece in pieces:
         if piece.block.path != path:
-            yield Passage(path, "\n".join(filter(None, plain)))
-            path, plain = piece.block.path, []
-        plain.append(piece.plain)
-    yield Passage(path, "\n".join(filter(None, plain)))
+            yield Passage(path, plain)
+            path, plain = piece.block.path, ""
+        if plain and piece.plain:
+            plain += "\n" if "\n" in piece.gap else piece.gap
+        plain += piece.plain
+    yield Passage(path, plain)
