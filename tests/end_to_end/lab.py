@@ -342,6 +342,19 @@ async def fetch(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
+async def answers(url: str, *, within_s: float = 10.0) -> str:
+    """Wait until an address answers, and return what."""
+
+    async def look() -> str | None:
+        try:
+            status, text = await fetch(url)
+        except aiohttp.ClientError:
+            return None
+        return text if status == 200 else None
+
+    return await until(look, within_s=within_s)
+
+
 async def refuses(url: str, *, within_s: float = 10.0) -> None:
     """Wait until nothing answers at an address any more."""
 

@@ -28,6 +28,7 @@ from tests.end_to_end.lab import (
     REPOSITORY,
     Floor,
     addresses,
+    answers,
     edits_of,
     fetch,
     floor,
@@ -159,7 +160,7 @@ async def test_a_container_is_shown_from_search_to_removal(
     await lab.card(row, lambda text: "🟠" in text and "http" in text)
     await refuses(address)
     await lab.told(speaker, "container start", name="web-1")
-    await until(lambda: fetch(address))
+    await answers(address)
     card = await lab.card(row, lambda text: "🟢" in text)
     before = engine.of(row).attrs["State"]["Pid"]
     await lab.press(speaker, "lab_restart", row, card)
