@@ -104,7 +104,9 @@ class _Cutter:
         self.opening = continued if block.first.startswith(" ") else ""
         self.lead = (continued if block.rest.startswith(" ") else "") + block.rest
         self.done: list[Piece] = []
+        # The piece at hand, and it without marks.
         self.text = ""
+        self.plain = ""
         # Marks begun and not yet ended, here and where this piece begins; how many of them
         # stand at its very end.
         self.marks: list[str] = []
@@ -121,7 +123,7 @@ class _Cutter:
             elif atom.plain and not atom.href and atom.text[:1] not in "`[":
                 self._sentences(atom.text)
             elif len(atom.text) <= self.limit:
-                self._whole(atom.text)
+                self._whole(atom.text, atom.plain)
             elif atom.text.startswith("`"):
                 self._code(atom.plain)
             else:
@@ -134,7 +136,7 @@ class _Cutter:
         """Add code within a line as several pieces of code."""
         while plain:
             cut = _good_cut(plain, self.limit // 2) if len(plain) > self.limit // 2 else len(plain)
-            self._whole(code_span(plain[:cut]))
+            self._whole(code_span(plain[:cut]), plain[:cut])
             plain = plain[cut:]
             if plain:
                 self._end("", ranks.HARD)
@@ -171,25 +173,26 @@ class _Cutter:
                 self._end(space, ranks.SENTENCE)
         self._long(text[at:])
 
-    def _whole(self, text: str) -> None:
+    def _whole(self, text: str, plain: str) -> None:
         """Add what is cut nowhere within."""
         if len(self.text) + len(text) > self.limit:
             self._end("", ranks.HARD)
-        self._append(text)
+        self._append(text, plain)
 
     def _long(self, text: str) -> None:
         """Add text, cut wherever it must be."""
         while len(self.text) + len(text) > self.limit:
             room = self.limit - len(self.text)
             cut = _good_cut(text, room) if room > self.limit // 4 or not self.text else 0
-            self._append(text[:cut])
+            self._append(text[:cut], plain_of(text[:cut]))
             self._end("", ranks.HARD)
             text = text[cut:]
-        self._append(text)
+        self._append(text, plain_of(text))
 
-    def _append(self, text: str) -> None:
+    def _append(self, text: str, plain: str) -> None:
         if text:
             self.text += text
+            self.plain += plain
             self.fresh = 0
 
     def _end(self, gap: str, rank: int) -> None:
@@ -211,7 +214,7 @@ class _Cutter:
             Piece(
                 self.block,
                 self.block.first + shown if is_first else shown,
-                plain_of(shown),
+                self.plain.strip(),
                 gap_here,
                 self.rank,
                 is_first,
@@ -219,7 +222,7 @@ class _Cutter:
                 "".join(reversed(marks)),
             )
         )
-        self.text = "".join(held)
+        self.text, self.plain = "".join(held), ""
         self.begun = "".join(marks)
         self.gap, self.rank = gap or text[len(stripped) :], rank
         self.fresh = len(held)

@@ -14,6 +14,7 @@ _SPECIAL = re.compile(
     # people, roles, channels, commands, emoji, guild pages
     r"|<(?:@[!&]?|#|/|a?:|id:)"
 )
+_MAY_BE_SPECIAL = re.compile(r"[\\*_`\[~|@<]")
 # What a line may begin with without being that.
 _LINE_START = re.compile(r"^(?:(#{1,3}|-#|[-*+]|>>>|>)|(\d+)\.)(?=[ \t]|$)", re.MULTILINE)
 _STARTERS = frozenset("#-+>*0123456789")
@@ -26,7 +27,7 @@ _PAIRS = re.compile(r"``?")
 
 def escape(text: str) -> str:
     """Take the meaning out of whatever Discord reads something into; addresses stay."""
-    return _SPECIAL.sub(_harmless, text)
+    return _SPECIAL.sub(_harmless, text) if _MAY_BE_SPECIAL.search(text) else text
 
 
 def _harmless(found: re.Match[str]) -> str:
@@ -90,7 +91,7 @@ def broken_ticks(content: str) -> str:
 
 def is_blank(text: str) -> bool:
     """Say whether nothing in a text is ever seen."""
-    return not any(
+    return not text[:1].isalnum() and not any(
         not character.isspace() and unicodedata.category(character) not in ("Cf", "Cc", "Mn")
         for character in text
     )

@@ -57,11 +57,10 @@ class _State(StateInline):
             return found
         if not (_is_wide(before) or _is_wide(after)):
             return found
-        # Between two characters of which one is Japanese, punctuation of either kind is no
-        # edge of a word; the other side's still is for `_`, which nobody sets within words.
-        left, right = _is_edge(before), _is_edge(after)
-        can_open = canSplitWord or left or not right
-        can_close = canSplitWord or right or not left
+        # Between two characters of which one is Japanese, punctuation makes no edge of a word:
+        # `*` may begin and end anywhere. `_` is part of names within words, and stays so.
+        can_open = canSplitWord or _is_edge(before)
+        can_close = canSplitWord or _is_edge(after)
         return Scanned(can_open, can_close, found.length)
 
 

@@ -13,6 +13,7 @@ from tests.benchmarks.figures import Figure, Unavailable, write
 from tests.benchmarks.find import find
 from tests.benchmarks.intake import intake_chatter, intake_question
 from tests.benchmarks.lab import container_run, lab_lag, lab_list
+from tests.benchmarks.notes import split
 from tests.benchmarks.receipt import receipt
 from tests.benchmarks.start import start
 from tests.end_to_end.driver import ROOT
@@ -25,6 +26,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "receipt": receipt,
     "start": start,
     "find": find,
+    "split": split,
     "container_run": container_run,
     "lab_list": lab_list,
     "lab_lag": lab_lag,

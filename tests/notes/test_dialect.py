@@ -98,6 +98,7 @@ def test_code_stays_as_it_is_and_never_breaks_its_fence(typed: str, shown: str):
         ("これは**「重要」**です", "これは**「重要」**です"),
         ("**Docker(コンテナ)**は", "**Docker(コンテナ)**は"),
         ("snake_case_name 2 * 3 * 4", "snake\\_case\\_name 2 \\* 3 \\* 4"),
+        ("資料_2019_最終.pdf 「_a_」", "資料\\_2019\\_最終.pdf 「*a*」"),
         ("||a|| 1~6 a|b", "\\|\\|a\\|\\| 1~6 a|b"),
         ("\\*a\\* \\# b", "\\*a\\* # b"),
         ("a\n\\# b\n\\- c\n1\\. d\n\\> e\n\\-# f", "a\n\\# b\n\\- c\n1\\. d\n\\> e\n\\-# f"),

@@ -63,7 +63,9 @@ def test_every_letter_typed_is_seen_once_and_in_order(notes: str, limit: int):
 def test_whatever_is_typed_makes_messages_that_discord_takes(notes: str, limit: int):
     messages = posted(notes, limit)
     assert_valid(messages, limit)
-    assert "@everyone" not in re.sub(r"`[^`]*`|```.*?```", "", "\n".join(messages), flags=re.DOTALL)
+    unescaped = re.sub(r"\\.", "", "\n".join(messages))
+    outside_code = re.sub(r"```.*?```|(`+).*?\1", "", unescaped, flags=re.DOTALL)
+    assert "@everyone" not in outside_code
 
 
 @unhurried
@@ -136,6 +138,21 @@ def test_cut_bold_is_closed_and_begun_again():
     assert all(message.count("**") == 2 for message in messages)
     assert messages[0].startswith("前 **と")
     assert messages[-1].endswith("。** 後")
+
+
+def test_what_is_searched_has_no_marks_where_it_was_cut_either():
+    notes = "前 **" + "~~大事~~な話。" * 300 + "** [資料](https://e.com) `x_y`"
+    parts = split(render(notes))
+    assert len(parts) > 1
+    plain = "".join(part.plain for part in parts)
+    assert plain == "前 " + "大事な話。" * 300 + " 資料 x_y"
+
+
+def test_the_line_that_says_what_goes_on_never_makes_a_message_too_long():
+    heading = "# " + "_" * 100
+    bullets = "".join("  " * depth + "- あ\n" for depth in range(12))
+    notes = f"{heading} x\n{bullets}" + ("  " * 11 + "- " + "あ" * 313 + "\n") * 5
+    assert_valid(posted(notes, 400), 400)
 
 
 def test_long_text_is_cut_after_a_sentence():
