@@ -103,6 +103,9 @@ class PrivateEngine:
     def hang(self) -> None:
         """Stop the daemon in its tracks: it takes connections and doesn't answer."""
         self.process.send_signal(signal.SIGSTOP)
+        # On a busy machine it may answer once more before it really stands still.
+        while self.process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Let it go on."""
