@@ -59,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--jokes", action="store_true", help="with the questions marked as jokes")
     export.add_argument("--output", type=Path, help="file to write (default: standard output)")
     commands.add_parser("migrate", help="bring the database to this version and say what was done")
+    notes = commands.add_parser("notes", help="see what notes would be posted as")
+    actions = notes.add_subparsers(dest="action", metavar="ACTION", required=True)
+    rendering = actions.add_parser("render", help="print the messages, as a JSON list")
+    rendering.add_argument("file", metavar="FILE", help="Markdown or text; -: standard input")
+    rendering.add_argument("--locale", choices=("ja", "en"), help="of the bot's own words")
     proxy = commands.add_parser(
         "engine-proxy", help="stand between the bot and a Docker Engine (docs/docker.md)"
     )
@@ -82,6 +87,9 @@ def _add_lab(lab: argparse.ArgumentParser) -> None:
     sweep = actions.add_parser(
         "sweep",
         help="remove all containers and networks of this installation; its bot is not running",
+    )
+    sweep.add_argument(
+        "--abandoned", action="store_true", help="of playgrounds that were killed, instead"
     )
     for parser in (set_up, remove, check, sweep):
         parser.add_argument("--file", type=Path, help="another lab.toml")
@@ -152,6 +160,12 @@ def _migrate(settings: Settings, _options: argparse.Namespace) -> int:
     return 0
 
 
+def _notes(settings: Settings, options: argparse.Namespace) -> int:
+    from bot import notes_command
+
+    return notes_command.run(settings, options)
+
+
 def _lab(settings: Settings, options: argparse.Namespace) -> int:
     from bot import lab_command
 
@@ -175,6 +189,7 @@ _COMMANDS = {
     "export": _export,
     "migrate": _migrate,
     "engine-proxy": _engine_proxy,
+    "notes": _notes,
     "lab": _lab,
 }
 

@@ -254,6 +254,9 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
     stopping = asyncio.create_task(stop.wait(), name="stop")
     ready = asyncio.create_task(app.client.wait_until_first_ready(), name="ready")
     try:
+        if len(services.lab.hosts):
+            # Beside the log-in: the first command must not find machines that nobody asked yet.
+            supervisor.start("lab hosts", services.lab.hosts.run)
         await asyncio.wait({connection, stopping, ready}, return_when=asyncio.FIRST_COMPLETED)
         if ready.done() and not stop.is_set():
             await services.live.start()
@@ -289,7 +292,6 @@ def _keep_lab(supervisor: Supervisor, lab: Lab, cards: LabCards) -> None:
     """Run what the lab does by itself; nothing where there is no lab."""
     if not len(lab.hosts):
         return
-    supervisor.start("lab hosts", lab.hosts.run)
     supervisor.start("lab queue", lab.launcher.run)
     supervisor.start("lab cards", cards.run)
     supervisor.every("lab images", _IMAGES_SECONDS, lab.images.refresh_names)

@@ -1,6 +1,7 @@
 """`study-bot lab …`: an operator sets a lab host up, takes that back, has it checked or cleared."""
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ from bot.lab.host import (
     set_up_host,
 )
 from bot.lab.sweep import Holdings, sweep
+from bot.playground_data import sweep_leftovers
 from bot.settings import Settings
 
 _LOCAL = "unix://"
@@ -79,9 +81,14 @@ def _check(host: HostSettings, options: argparse.Namespace) -> int:
 
 def _sweep(settings: Settings, options: argparse.Namespace) -> int:
     """Remove all that this installation has on its hosts."""
-    held = Holdings.of(settings.database_path.absolute())
     path: Path = options.file or settings.study_bot_lab
-    if held is None or not path.exists():
+    if not path.exists():
+        return 0
+    if options.abandoned:
+        asyncio.run(sweep_leftovers(path))
+        return 0
+    held = Holdings.of(settings.database_path.absolute())
+    if held is None:
         return 0
     status = 0
     for host in Catalogue.load(path).hosts:

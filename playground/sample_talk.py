@@ -96,9 +96,7 @@ TALK: tuple[Step, ...] = (
     React("third", "kernel", "📝"),
     React("first", "kernel", "👍"),
     Say("speaker", "では実際に。`docker container run -p 80:80 nginx` を打ちます"),
-    Command(
-        "speaker", "container run", (("image", "nginx"), ("name", "demo"), ("ports", "80:80"))
-    ),
+    Command("speaker", "container run", (("image", "nginx"), ("name", "demo"), ("ports", "80:80"))),
     Say("third", "はやい"),
     Say("first", "もう起動した👀"),
     Command("first", "container run", (("image", "hello"),)),

@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # What runs would be forgotten with the record of it.
-if [[ -d build/lab/started && -x .venv/bin/python ]]; then
+if [[ -x .venv/bin/python ]] && compgen -G "build/lab/started/*" >/dev/null; then
     scripts/setup.sh lab-down
 fi
 rm -rf .venv build .ruff_cache .import_linter_cache .hypothesis ./*.egg-info .coverage .coverage.*

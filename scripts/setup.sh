@@ -368,9 +368,12 @@ set_up_lab() {
 
 take_lab_down() {
     local status=0
-    if [[ ! -d build/lab/started ]]; then
+    if ! compgen -G "build/lab/started/*" >/dev/null; then
         echo "Nothing was started here."
         return
+    fi
+    if [[ -e build/lab/lab.toml ]]; then
+        "$venv/bin/python" -m bot lab sweep --abandoned --quiet --file build/lab/lab.toml || status=$?
     fi
     become_root "take the lab down" || fail "$refusal."
     if [[ -e build/lab/started/host ]]; then

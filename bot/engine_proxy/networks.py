@@ -13,7 +13,7 @@ from bot.engine_proxy.settings import Rules
 BRIDGE_OPTION = "com.docker.network.bridge.name"
 # What the host's firewall goes by (bot/lab/drivers/base.py): closed or open, then perhaps "p"
 # for a probe's, then a number. An interface's name has at most 15 characters.
-BRIDGE = r"sbl[co]p?[0-9a-f]{1,10}"
+BRIDGE = r"sbl[co](?:[0-9a-f]{1,11}|p[0-9a-f]{1,10})"
 
 
 def check_network(value: Any, rules: Rules) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from bot.lab.errors import (
     LabOff,
     LabRoleMissing,
     LabRoleUnset,
+    ModeratorsOnly,
     NoLab,
     TooNewHere,
 )
@@ -89,9 +90,10 @@ class Access:
         """Let moderators through.
 
         Raises:
-            NotModerator.
+            ModeratorsOnly.
         """
-        self._guilds.require_moderator(guild_id, person)
+        if Role.MODERATOR not in self._guilds.get(guild_id).roles_of(person):
+            raise ModeratorsOnly
 
     def require_lead(self, person: Person, session: Session) -> None:
         """Let the speaker and moderators through.
@@ -136,7 +138,7 @@ class Access:
         """Close the lab for new launches, or open it; say whether that changed it.
 
         Raises:
-            LabOff, NoLab, NotModerator.
+            LabOff, NoLab, ModeratorsOnly.
         """
         self.require_lab(guild_id)
         self.require_moderator(by, guild_id)
@@ -157,7 +159,7 @@ class Access:
         """Ban somebody from the lab, or let them in again; say whether that changed it.
 
         Raises:
-            LabOff, NoLab, NotModerator.
+            LabOff, NoLab, ModeratorsOnly.
         """
         self.require_lab(guild_id)
         self.require_moderator(by, guild_id)

@@ -30,7 +30,7 @@ class Audit:
         """Return what happened last in a guild; of one person what they did, and what theirs met.
 
         Raises:
-            LabOff, NoLab, NotModerator.
+            LabOff, NoLab, ModeratorsOnly.
         """
         self._access.require_lab(guild_id)
         self._access.require_moderator(by, guild_id)

@@ -126,6 +126,12 @@ class BadLabFile(LabError):
 # --- people and rules ---
 
 
+class ModeratorsOnly(NotAllowed):
+    """Of the lab as a whole."""
+
+    message = N_("Only moderators can do this.")
+
+
 class NoLab(NotAllowed):
     """This guild has none."""
 

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import ParamSpec, TypeVar
 
@@ -19,6 +18,7 @@ from bot.lab.drivers import ContainerDriver, HostFacts
 from bot.lab.errors import HostUnreachable, LabError
 from bot.lab.host import cgroup_parent
 from bot.lab.model import HostSettings
+from bot.lab.threads import Threads
 
 log = structlog.get_logger(__name__)
 
@@ -55,9 +55,9 @@ class Host:
         # Whether that was looked at since it came up: it may have been started anew meanwhile.
         self.is_judged = False
         self.call_seconds: dict[str, list[float]] = {}
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"lab:{settings.name}")
+        self._threads = Threads(_THREADS, f"lab:{settings.name}")
         # A thread of its own: a hung engine may hold all the others for a while.
-        self._watch = ThreadPoolExecutor(1, thread_name_prefix=f"lab-watch:{settings.name}")
+        self._watch = Threads(1, f"lab-watch:{settings.name}")
         self._looking: asyncio.Task[bool] | None = None
 
     @property
@@ -145,9 +145,21 @@ class Host:
         """Let go; threads that hang in a call are left to end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._watch.shutdown(wait=False, cancel_futures=True)
+        last = Threads(1, f"lab-close:{self.name}")
         with contextlib.suppress(StudyBotError, TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
-                await asyncio.to_thread(self.driver.close)
+                await asyncio.get_running_loop().run_in_executor(last, self.driver.close)
+        last.shutdown(wait=False)
+
+    async def describe(self) -> HostFacts:
+        """Ask what machine it is.
+
+        Raises:
+            LabError: it doesn't tell. TimeoutError.
+        """
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(WORK_SECONDS):
+            return await loop.run_in_executor(self._threads, self.driver.facts)
 
     def came_up(self, facts: HostFacts) -> None:
         """Note that it answers, and what it is."""
@@ -256,10 +268,8 @@ class Hosts:
         """Look after one machine once; whoever waits for it to be up is told."""
         if not await host.look() or host.is_up:
             return
-        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(WORK_SECONDS):
-                facts = await loop.run_in_executor(None, host.driver.facts)
+            facts = await host.describe()
         except (LabError, TimeoutError) as error:
             log.warning("lab host can't be described", host=host.name, error=str(error))
             return

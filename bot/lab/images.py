@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -131,6 +132,15 @@ class Images:
         host = self._first()
         return await host.work(_SEARCH_SECONDS, host.driver.search, term, _SEARCHED)
 
+    def check_pull(self, session: Session, by: Person, text: str) -> str:
+        """Return what somebody would pull, without asking anybody whether it is there.
+
+        Raises:
+            TemplatesOnly, ImageNotAllowed: not for this person. HostUnreachable.
+        """
+        self._first()
+        return self._allowed(session, by, text)
+
     async def pull(
         self, session: Session, by: Person, text: str, show: Show, cancelled: threading.Event
     ) -> Image:
@@ -197,6 +207,7 @@ class Images:
         if pull is None:
             flag = threading.Event()
             task = asyncio.create_task(self._pull(host, reference, key, flag))
+            task.add_done_callback(_over)
             pull = self._pulls[key] = _Pull(task, flag)
         pull.shows.append(show)
         pull.waiting += 1
@@ -211,6 +222,8 @@ class Images:
             pull.waiting -= 1
             if not pull.waiting:
                 pull.cancelled.set()
+                # Who asks from now on must not be told that it was cancelled.
+                self._drop(key, pull.task)
 
     def check_size(self, reference: str, image: Image) -> None:
         """Let through what isn't too large.
@@ -268,7 +281,7 @@ class Images:
                 ),
             )
         finally:
-            self._pulls.pop(key, None)
+            self._drop(key, asyncio.current_task())
         at = self._timeline.clock()
         await self._database.write(store.used_image, host.name, reference, at)
         try:
@@ -279,6 +292,11 @@ class Images:
         self._seen[key] = image
         await self.evict(host, spared=reference)
         return image
+
+    def _drop(self, key: tuple[str, str], task: "asyncio.Task[Any] | None") -> None:
+        pull = self._pulls.get(key)
+        if pull is not None and pull.task is task:
+            del self._pulls[key]
 
     def _show(self, key: tuple[str, str], progress: PullProgress) -> None:
         pull = self._pulls.get(key)
@@ -333,6 +351,12 @@ class Images:
             self._timeline.append(tx, event)
 
         await self._database.write(work)
+
+
+def _over(task: "asyncio.Task[Image]") -> None:
+    """Take note of how a pull ended that nobody may wait for any more."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.info("pull ended", why=repr(error))
 
 
 def _tagged(reference: str) -> str:

@@ -18,10 +18,12 @@ from bot.lab.errors import LabError
 from bot.lab.hosts import WORK_SECONDS, Host, Hosts
 from bot.lab.images import Images
 from bot.lab.instances import Instances
-from bot.lab.launching import Launcher, latest
+from bot.lab.launching import Launcher
+from bot.lab.leases import first_end, latest
 from bot.lab.model import Instance, Stage, State
 from bot.lab.networks import Networks
 from bot.lab.spec import engine_name
+from bot.lab.steps import digest_of
 from bot.sessions import ENDED, Session, get_session
 from bot.timeline import Consumer, Delivery, NewEvent, Timeline
 
@@ -329,21 +331,27 @@ class Keeper:
         if current is None or current.state is not State.LAUNCHING:
             return []
         if state is not None and state.is_running:
+            image = await self._images.known(host, row.image)
 
             def adopt(tx: Transaction) -> Instance:
+                session = get_session(tx, row.session_id, row.guild_id)
+                ends = first_end(now, row.lifetime)
                 changed = store.update(
                     tx,
                     row.id,
                     state=State.RUNNING,
                     stage=Stage.STARTED,
                     engine_id=state.engine_id,
+                    digest=digest_of(image) if image is not None else None,
                     started_at=now,
-                    deadline=None if row.lifetime is None else now + row.lifetime,
+                    deadline=latest(ends, session, self._catalogue.grace),
                 )
                 self._timeline.append(tx, events.event(events.STARTED, changed), now)
                 return changed
 
-            return [await self._database.write(adopt)]
+            adopted = await self._database.write(adopt)
+            self._launcher.watch(adopted, host)
+            return [adopted]
         if state is not None:
             await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
 
@@ -388,6 +396,9 @@ class Keeper:
         elif state.is_running:
             wanted = State.RUNNING
         if wanted is row.state:
+            if wanted is State.RUNNING and row.ready_at is None:
+                # Whoever waited for its answer may have died with the process before this one.
+                self._launcher.watch(row, host)
             return
         values: dict[str, object] = {"state": wanted}
         kind = events.RESUMED

@@ -73,7 +73,7 @@ async def open_lab(
     images = Images(timeline, access, catalogue, hosts)
     networks = Networks(timeline, installation)
     progress = ProgressBoard()
-    steps = Steps(timeline, installation, images, networks, progress)
+    steps = Steps(timeline, installation, images, networks, progress, catalogue.grace)
     instances = Instances(timeline, access, catalogue, hosts)
     launcher = Launcher(timeline, access, catalogue, hosts, steps, progress)
     keeper = Keeper(

@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -104,6 +104,10 @@ class Launcher:
     def busy(self) -> frozenset[int]:
         """The instances this process is starting right now."""
         return frozenset(self._busy)
+
+    def watch(self, instance: Instance, host: Host) -> None:
+        """Look whether one answers that runs, unless this process already did."""
+        self._steps.watch(instance, host)
 
     async def request(self, request: LaunchRequest) -> Instance:
         """Take a launch; it waits in the queue from then on.
@@ -450,11 +454,3 @@ def _lifetime(wanted: timedelta | None, limits: RoleLimits) -> timedelta | None:
     if wanted is None or limits.lifetime is None:
         return wanted or limits.lifetime
     return min(wanted, limits.lifetime)
-
-
-def latest(deadline: datetime | None, session: Session, grace: timedelta) -> datetime | None:
-    """Return when an instance ends: its deadline, or the session's end and its grace."""
-    if session.ended_at is None:
-        return deadline
-    end = session.ended_at + grace
-    return end if deadline is None else min(deadline, end)

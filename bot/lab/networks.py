@@ -10,7 +10,7 @@ from bot.lab.drivers import Network
 from bot.lab.errors import LabError, SubnetTaken
 from bot.lab.hosts import WORK_SECONDS, Host
 from bot.lab.model import Instance
-from bot.lab.spec import network_id_of, network_name, network_of, places
+from bot.lab.spec import network_id_of, network_of, places
 from bot.timeline import Timeline
 
 log = structlog.get_logger(__name__)
@@ -60,26 +60,21 @@ class Networks:
         Raises:
             HostUnreachable: it doesn't answer.
         """
-        idle = await self._database.read(store.idle_networks, host.name)
+        # Forgotten first: who comes now gets a new one rather than one that is about to go.
+        if await self._database.read(store.has_idle_networks, host.name):
+            await self._database.write(store.drop_idle_networks, host.name)
+            self.forget(host)
         there = await host.call(host.driver.networks, self._installation)
-        known = await self._database.read(store.network_ids, host.name)
-        removed = False
+        known, last = await self._database.read(store.network_ids, host.name)
         for network in there:
             network_id = network_id_of(self._installation, network.name)
-            if network_id is not None and (network_id in idle or network_id not in known):
-                self.forget(host)
-                removed = True
-                try:
-                    await host.work(WORK_SECONDS, host.driver.remove_network, network.name)
-                except LabError as error:
-                    log.warning("could not remove a network", name=network.name, why=str(error))
-        if removed:
-            there = await host.call(host.driver.networks, self._installation)
-        left = {network.name for network in there}
-        gone = [one for one in idle if network_name(self._installation, one) not in left]
-        if gone:
-            self.forget(host)
-            await self._database.write(_drop, gone)
+            # One that never had a row isn't ours, whatever it carries.
+            if network_id is None or network_id in known or network_id > last:
+                continue
+            try:
+                await host.work(WORK_SECONDS, host.driver.remove_network, network.name)
+            except LabError as error:
+                log.warning("could not remove a network", name=network.name, why=str(error))
 
     async def _place(self, instance: Instance, host: Host) -> tuple[int, Network]:
         subnet = host.settings.subnet

@@ -3,7 +3,18 @@
 import json
 from typing import Any, cast
 
-from bot.errors import N_, StudyBotError, Term
+from bot.errors import (
+    N_,
+    BadInput,
+    Conflict,
+    LimitReached,
+    NotAllowed,
+    NotFound,
+    StudyBotError,
+    Term,
+)
+from bot.lab import errors
+from bot.lab.errors import LabError
 from bot.localization import Words
 
 REMOVED = "removed"
@@ -25,6 +36,28 @@ _SENTENCES = {
     VANISHED: N_("it was gone from its host"),
     PLACE_GONE: N_("the channel or the server is gone"),
 }
+
+
+# What stood in the way, by the kind of error: an event keeps its name, and no sentence of it.
+_KINDS: tuple[tuple[type[StudyBotError], str], ...] = (
+    (LimitReached, N_("a limit")),
+    (NotAllowed, N_("not allowed")),
+    (BadInput, N_("couldn't be used as typed")),
+    (NotFound, N_("not there")),
+    (Conflict, N_("couldn't be done then")),
+    (LabError, N_("the lab's host")),
+)
+
+
+def in_short(why: object, _: Words) -> str:
+    """Tell what an event says of a reason or an error in a few words."""
+    text = str(why)
+    if text in _SENTENCES:
+        return _(_SENTENCES[text])
+    error = getattr(errors, text, None)
+    if isinstance(error, type) and issubclass(error, StudyBotError):
+        return next((_(said) for kind, said in _KINDS if issubclass(error, kind)), text)
+    return text
 
 
 def of_error(error: StudyBotError) -> str:

@@ -2,8 +2,9 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -22,10 +23,12 @@ from bot.lab.errors import (
 )
 from bot.lab.hosts import WORK_SECONDS, Host
 from bot.lab.images import Images
+from bot.lab.leases import first_end, latest
 from bot.lab.model import Instance, Port, Stage, State, Template
 from bot.lab.networks import Networks
 from bot.lab.progress import ProgressBoard
 from bot.lab.spec import container_spec
+from bot.sessions import get_session
 from bot.timeline import Timeline
 
 log = structlog.get_logger(__name__)
@@ -53,6 +56,7 @@ class Steps:
         images: Images,
         networks: Networks,
         progress: ProgressBoard,
+        grace: timedelta,
     ) -> None:
         self._timeline = timeline
         self._database = timeline.database
@@ -60,10 +64,13 @@ class Steps:
         self._images = images
         self._networks = networks
         self._progress = progress
+        self._grace = grace
         self._cancelled: dict[int, threading.Event] = {}
         # What launches under way have made on their hosts, to be undone if they fail.
         self._made: dict[int, str] = {}
         self._afterwards: set[asyncio.Task[None]] = set()
+        # Those whose answer this process waited for, or still does.
+        self._watched: set[int] = set()
 
     def cancel(self, instance_id: int) -> bool:
         """Have a launch that is under way end; say whether there is one."""
@@ -87,9 +94,16 @@ class Steps:
             await self.fail(instance, error, host)
             return
         self._made.pop(instance.id, None)
+        self._watched.add(instance.id)
         self._progress.stage(instance.id, Stage.ANSWERING)
         await self._until_it_answers(instance, host)
         self._progress.end(instance.id)
+
+    def watch(self, instance: Instance, host: Host) -> None:
+        """Wait in the background for the answer of one that runs, once in this process."""
+        if instance.id not in self._watched:
+            self._watched.add(instance.id)
+            self._in_background(self._until_it_answers(instance, host))
 
     async def fail(
         self, instance: Instance, error: StudyBotError, host: Host | None = None
@@ -184,23 +198,22 @@ class Steps:
 
     async def _started(self, instance: Instance, engine_id: str, image: Image) -> Instance:
         at = self._timeline.clock()
-        digest = next((one.partition("@")[2] for one in image.digests), image.id)
-        deadline = None if instance.lifetime is None else at + instance.lifetime
 
         def work(tx: Transaction) -> Instance:
             current = store.get(tx, instance.id)
             if current is None or current.state is not State.LAUNCHING:
                 # Somebody cleared the lab meanwhile.
                 raise Cancelled
+            session = get_session(tx, current.session_id, current.guild_id)
             started = store.update(
                 tx,
                 instance.id,
                 state=State.RUNNING,
                 stage=Stage.STARTED,
                 engine_id=engine_id,
-                digest=digest,
+                digest=digest_of(image),
                 started_at=at,
-                deadline=deadline,
+                deadline=latest(first_end(at, current.lifetime), session, self._grace),
             )
             self._timeline.append(tx, events.event(events.STARTED, started), at)
             return started
@@ -221,9 +234,12 @@ class Steps:
             await self._ready(instance, state)
         else:
             self._progress.waits_for(instance.id, port.container)
-            task = asyncio.create_task(self._answers_later(instance, address, port, state))
-            self._afterwards.add(task)
-            task.add_done_callback(self._afterwards.discard)
+            self._in_background(self._answers_later(instance, address, port, state))
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._afterwards.add(task)
+        task.add_done_callback(self._afterwards.discard)
 
     async def _answers_later(
         self, instance: Instance, address: str, port: Port, state: ContainerState | None
@@ -264,6 +280,11 @@ class Steps:
             out_of_memory=state.out_of_memory,
         )
         self._timeline.append(tx, events.event(events.DIED, ended))
+
+
+def digest_of(image: Image) -> str:
+    """Return the digest its registry gave it, else the engine's own id."""
+    return next((one.partition("@")[2] for one in image.digests), image.id)
 
 
 def _check(flag: threading.Event) -> None:

@@ -265,6 +265,13 @@ def hold_ports(tx: Transaction, host: str, instance_id: int, ports: Iterable[Por
     )
 
 
+_IDLE = (
+    "WHERE n.host = ? AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.ended_at IS NULL"
+    " AND i.host IN (n.host, '') AND i.session_id = n.session_id"
+    " AND coalesce(i.owner_id, 0) = n.owner_id)"
+)
+
+
 def network_place(
     tx: Transaction,
     host: str,
@@ -297,21 +304,22 @@ def network_place(
     return made[0], place
 
 
-def idle_networks(connection: Reader, host: str) -> list[int]:
-    """Return the ids of a host's networks whose owner has nothing there any more."""
-    rows = connection.execute(
-        "SELECT n.id FROM lab_networks n WHERE n.host = ? AND NOT EXISTS (SELECT 1 FROM instances i"
-        " WHERE i.ended_at IS NULL AND i.host = n.host AND i.session_id = n.session_id"
-        " AND coalesce(i.owner_id, 0) = n.owner_id)",
-        (host,),
-    )
-    return [row[0] for row in rows]
+def has_idle_networks(connection: Reader, host: str) -> bool:
+    """Whether a host has networks whose owner has, and waits for, nothing there any more."""
+    found = connection.execute(f"SELECT 1 FROM lab_networks n {_IDLE}", (host,))  # noqa: S608
+    return found.fetchone() is not None
 
 
-def network_ids(connection: Reader, host: str) -> set[int]:
-    """Return the ids of a host's networks."""
-    rows = connection.execute("SELECT id FROM lab_networks WHERE host = ?", (host,))
-    return {row[0] for row in rows}
+def drop_idle_networks(tx: Transaction, host: str) -> None:
+    """Forget those networks. What was forgotten goes from the host next."""
+    tx.execute(f"DELETE FROM lab_networks AS n {_IDLE}", (host,))  # noqa: S608
+
+
+def network_ids(connection: Reader, host: str) -> tuple[set[int], int]:
+    """Return the ids of a host's networks, and the last id that any was ever given."""
+    rows = connection.execute("SELECT id FROM lab_networks WHERE host = ?", (host,)).fetchall()
+    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lab_networks'")
+    return {row[0] for row in rows}, next((row[0] for row in last), 0)
 
 
 def drop_network(tx: Transaction, network_id: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.errors import N_
 from bot.localization import Words, words
-from bot.notes.escaping import escape, masked_target
+from bot.notes.escaping import escape, masked
 from bot.notes.model import Part
 from bot.notes.splitting import MESSAGE_LIMIT, continued, shortened
 
@@ -33,7 +33,7 @@ def contents(
     _ = words(locale)
     heading = f"### {_(CONTENTS)}"
     entries = [
-        f"- [{escape(_label(part, locale))}]({masked_target(url)})"
+        "- " + masked(escape(_label(part, locale)), url)
         for part, url in zip(parts, urls, strict=True)
     ]
     shown = _shown(parts, entries, limit - len(heading) - len(_rest(len(parts), _)) - 2)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from bot.notes import ranks
 from bot.notes.escaping import INVISIBLE, code_span, escape, escape_line_starts
 from bot.notes.inline import MARKS
-from bot.notes.model import Atom, Block
+from bot.notes.model import Block
 
 _MOST_BLANK_LINES = 20
 _CLOSERS = "」』）】〉》)\\]\"'”’*_~"
@@ -21,7 +21,7 @@ _ENDS = re.compile(
     r"|(?P<line>\n)"
 )
 _UNESCAPED = re.compile(r"\\([^\w\s])")
-_PAUSES = " \t\u3000、，,;；・"
+_PAUSES = " \t\u3000、，,;；・。！？"
 _ADDRESS = re.compile(r"https?://\S*\Z")
 _JOINERS = "\u200d\ufe0e\ufe0f"
 
@@ -100,9 +100,13 @@ class _Cutter:
     def __init__(self, block: Block, limit: int, continued: str) -> None:
         self.block = block
         self.limit = limit
+        # What a message begins with that begins with this block, or within it.
+        self.opening = continued if block.first.startswith(" ") else ""
         self.lead = (continued if block.rest.startswith(" ") else "") + block.rest
         self.done: list[Piece] = []
+        # The piece at hand, and it without marks.
         self.text = ""
+        self.plain = ""
         # Marks begun and not yet ended, here and where this piece begins; how many of them
         # stand at its very end.
         self.marks: list[str] = []
@@ -119,16 +123,25 @@ class _Cutter:
             elif atom.plain and not atom.href and atom.text[:1] not in "`[":
                 self._sentences(atom.text)
             elif len(atom.text) <= self.limit:
-                self._whole(atom.text)
+                self._whole(atom.text, atom.plain)
             elif atom.text.startswith("`"):
-                step = self.limit // 2
-                for at in range(0, len(atom.plain), step):
-                    self._whole(code_span(atom.plain[at : at + step]))
+                self._code(atom.plain)
             else:
                 address = f" ({atom.href})" if atom.href != atom.plain else ""
                 self._long(escape(atom.plain) + address)
         self._end("", ranks.HARD)
         return self.done
+
+    def _code(self, plain: str) -> None:
+        """Add code within a line as several pieces of code."""
+        while plain:
+            cut = _good_cut(plain, self.limit // 2) if len(plain) > self.limit // 2 else len(plain)
+            self._whole(code_span(plain[:cut]), plain[:cut])
+            plain = plain[cut:]
+            if plain:
+                self._end("", ranks.HARD)
+                # Two pieces side by side would be taken for one.
+                self.text += INVISIBLE
 
     def _mark(self, mark: str) -> None:
         if not self.marks or self.marks[-1] != mark:
@@ -160,27 +173,26 @@ class _Cutter:
                 self._end(space, ranks.SENTENCE)
         self._long(text[at:])
 
-    def _whole(self, text: str) -> None:
+    def _whole(self, text: str, plain: str) -> None:
         """Add what is cut nowhere within."""
         if len(self.text) + len(text) > self.limit:
             self._end("", ranks.HARD)
-        self._append(text)
+        self._append(text, plain)
 
     def _long(self, text: str) -> None:
         """Add text, cut wherever it must be."""
         while len(self.text) + len(text) > self.limit:
             room = self.limit - len(self.text)
             cut = _good_cut(text, room) if room > self.limit // 4 or not self.text else 0
-            if cut:
-                self._append(text[:cut].rstrip())
-            rest = text[cut:].lstrip()
-            self._end(" " if len(text) - cut > len(rest) or text[:cut][-1:].isspace() else "", ranks.HARD)
-            text = rest
-        self._append(text)
+            self._append(text[:cut], plain_of(text[:cut]))
+            self._end("", ranks.HARD)
+            text = text[cut:]
+        self._append(text, plain_of(text))
 
-    def _append(self, text: str) -> None:
+    def _append(self, text: str, plain: str) -> None:
         if text:
             self.text += text
+            self.plain += plain
             self.fresh = 0
 
     def _end(self, gap: str, rank: int) -> None:
@@ -191,24 +203,28 @@ class _Cutter:
         stripped = text.rstrip()
         if not stripped:
             # Nothing to end: what is begun begins the next.
-            self.gap, self.rank = (self.gap, self.rank) if not self.done else (gap, rank)
+            self.text = "".join(held)
+            self.gap = self.gap or gap or " "
             return
         is_first = not self.done
+        shown = stripped.lstrip()
+        gap_here = self.gap if is_first else self.gap + stripped[: len(stripped) - len(shown)]
+        shown = escape_line_starts(shown)
         self.done.append(
             Piece(
                 self.block,
-                (self.block.first if is_first else "") + escape_line_starts(stripped.lstrip() if is_first else stripped),
-                plain_of(stripped),
-                self.gap,
+                self.block.first + shown if is_first else shown,
+                self.plain.strip(),
+                gap_here,
                 self.rank,
                 is_first,
-                "" if is_first else self.lead + self.begun,
+                self.opening if is_first else self.lead + self.begun,
                 "".join(reversed(marks)),
             )
         )
-        self.text = "".join(held)
+        self.text, self.plain = "".join(held), ""
         self.begun = "".join(marks)
-        self.gap, self.rank = gap or " " * (len(text) > len(stripped)), rank
+        self.gap, self.rank = gap or text[len(stripped) :], rank
         self.fresh = len(held)
 
 

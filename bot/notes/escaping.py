@@ -7,23 +7,27 @@ import unicodedata
 INVISIBLE = "\u200b"
 
 _SPECIAL = re.compile(
-    r"https?://[^\s<>]+"
+    r"https?://[^\s<>`*\\\[]+"
     r"|[\\*_`\[]"
     r"|~~+|\|\|+"
     r"|@(?=everyone|here)"
     # people, roles, channels, commands, emoji, guild pages
     r"|<(?:@[!&]?|#|/|a?:|id:)"
 )
+_MAY_BE_SPECIAL = re.compile(r"[\\*_`\[~|@<]")
 # What a line may begin with without being that.
 _LINE_START = re.compile(r"^(?:(#{1,3}|-#|[-*+]|>>>|>)|(\d+)\.)(?=[ \t]|$)", re.MULTILINE)
 _STARTERS = frozenset("#-+>*0123456789")
 _PING = re.compile(r"@(?=everyone|here)")
+_CLOSED = "\\]"
 _TICKS = re.compile(r"`+")
+_LONG_TICKS = re.compile(r"`{3,}")
+_PAIRS = re.compile(r"``?")
 
 
 def escape(text: str) -> str:
     """Take the meaning out of whatever Discord reads something into; addresses stay."""
-    return _SPECIAL.sub(_harmless, text)
+    return _SPECIAL.sub(_harmless, text) if _MAY_BE_SPECIAL.search(text) else text
 
 
 def _harmless(found: re.Match[str]) -> str:
@@ -49,11 +53,11 @@ def safe_address(address: str) -> str:
     return _PING.sub("%40", address)
 
 
-def masked_target(address: str) -> str:
-    """Return an address as it may stand in a masked link's brackets."""
+def masked(label: str, address: str) -> str:
+    """Return a masked link; `label` is Discord Markdown."""
     for raw, coded in ((" ", "%20"), ("(", "%28"), (")", "%29"), ("<", "%3C"), (">", "%3E")):
         address = address.replace(raw, coded)
-    return safe_address(address)
+    return f"[{label.replace(']', _CLOSED)}]({safe_address(address)})"
 
 
 def escape_line_starts(text: str) -> str:
@@ -67,34 +71,27 @@ def escape_line_starts(text: str) -> str:
 
 def code_span(content: str) -> str:
     """Return text as code within a line."""
-    runs = {len(run) for run in _TICKS.findall(content)}
-    if runs and max(runs) > 2:
-        content = broken_ticks(content)
-        runs = {len(run) for run in _TICKS.findall(content)}
-    if {1, 2} <= runs:
+    content = broken_ticks(content)
+    runs = set(_TICKS.findall(content))
+    if len(runs) > 1:
         content = content.replace("``", f"`{INVISIBLE}`")
-        runs = {1}
-    ticks = "``" if 1 in runs else "`"
+        runs = {"`"}
+    ticks = "``" if "`" in runs else "`"
     if content.startswith("`") or content.endswith("`"):
         content = f" {content} "
     return f"{ticks}{content}{ticks}"
 
 
 def broken_ticks(content: str) -> str:
-    """Break the runs of backticks that would end a block of code."""
-    return _TICKS.sub(
-        lambda run: INVISIBLE.join(
-            run[0][at : at + 2] for at in range(0, len(run[0]), 2)
-        )
-        if len(run[0]) > 2
-        else run[0],
-        content,
-    ) if "```" in content else content
+    """Break the runs of backticks that would begin or end a block of code."""
+    if "```" not in content:
+        return content
+    return _LONG_TICKS.sub(lambda run: INVISIBLE.join(_PAIRS.findall(run[0])), content)
 
 
 def is_blank(text: str) -> bool:
     """Say whether nothing in a text is ever seen."""
-    return not any(
+    return not text[:1].isalnum() and not any(
         not character.isspace() and unicodedata.category(character) not in ("Cf", "Cc", "Mn")
         for character in text
     )

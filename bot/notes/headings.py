@@ -6,8 +6,8 @@ nothing is guessed.
 """
 
 import re
-from itertools import pairwise
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from bot.errors import N_
 from bot.localization import LOCALES, words
@@ -52,16 +52,15 @@ class Leads:
         return out
 
     def _mark(self, out: list[str], title: str | None) -> None:
-        first = self.paragraphs[0]
-        is_alone = first + 1 < len(out) and not out[first + 1]
-        if not title and first not in self.found and not any(out[:first]) and is_alone:
-            if _may_be_heading(out[first]):
-                out[first] = f"# {out[first].strip()}"
-        for at in [*self.found, *self._above_others(out)]:
-            out[at] = f"### {out[at].strip()}"
+        levels = dict.fromkeys([*self.found, *self._above_others(out)], 3)
         for at in self.paragraphs:
-            if _QUESTION_TIME.fullmatch(out[at].strip("# ")):
-                out[at] = f"## {out[at].strip('# ')}"
+            if _QUESTION_TIME.fullmatch(out[at].strip()):
+                levels[at] = 2
+        first = self.paragraphs[0]
+        if not title and first not in self.found and _is_title(out, first):
+            levels[first] = 1
+        for at, level in levels.items():
+            out[at] = f"{'#' * level} {out[at].strip()}"
 
     def _above_others(self, out: list[str]) -> list[int]:
         """Return which lines lead to nothing but a heading: it must not be left without."""
@@ -76,10 +75,13 @@ class Leads:
         ]
 
 
+def _is_title(out: list[str], at: int) -> bool:
+    """Say whether a line stands alone on top of everything."""
+    below = out[at + 1 : at + 2]
+    return not any(out[:at]) and below == [""] and _may_be_heading(out[at])
+
+
 def _may_be_heading(line: str) -> bool:
     text = line.strip()
-    return (
-        0 < len(text) <= _LONGEST
-        and not text.endswith(_SENTENCE_ENDS)
-        and not _MARKUP.search(text)
-    )
+    is_short = 0 < len(text) <= _LONGEST
+    return is_short and not text.endswith(_SENTENCE_ENDS) and not _MARKUP.search(text)

@@ -16,7 +16,7 @@ from bot.notes.escaping import (
     escape,
     escape_tildes,
     is_blank,
-    masked_target,
+    masked,
     safe_address,
 )
 from bot.notes.markup import Env, is_plain, parse_inline
@@ -25,7 +25,6 @@ from bot.notes.model import Atom
 MARKS = {"strong": "**", "em": "*", "s": "~~"}
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _ADDRESS = re.compile(r"https?://\S+")
-BREAK = Atom("\n", "\n")
 
 
 @dataclass(slots=True)
@@ -60,29 +59,36 @@ class Inliner:
         for token in tokens:
             if line.skips(token):
                 continue
-            match token.type:
-                case "text" | "text_special":
-                    line.text.append(token.content)
-                case "softbreak" | "hardbreak":
-                    line.text.append("\n")
-                case "code_inline":
-                    line.add(Atom(code_span(token.content), token.content))
-                case "address":
-                    line.add(_bare(token.content))
-                case "footnote":
-                    number = self.raised(token.content)
-                    line.add(Atom(number, ""))
-                case "image":
-                    line.add(*self._image(token))
-                case "html_inline":
-                    self._tag(line, token.content)
-                case "link_open":
-                    line.begin_link(token)
-                case "link_close":
-                    line.end_link()
-                case _:
-                    line.mark(token)
+            if token.type in ("text", "text_special"):
+                line.text.append(token.content)
+            elif token.type in ("softbreak", "hardbreak"):
+                line.text.append("\n")
+            elif not self._within(line, token):
+                line.mark(token)
         return line.finished()
+
+    def _within(self, line: _Line, token: Token) -> bool:
+        """Add what is neither text nor a mark; say whether it is."""
+        match token.type:
+            case "code_inline":
+                line.add(Atom(code_span(token.content), token.content))
+            case "address":
+                line.add(_bare(token.content))
+            case "footnote":
+                number = self.raised(token.content)
+                line.add(Atom(number, ""))
+            case "image":
+                line.add(*self._image(token))
+            case "html_inline":
+                self._tag(line, token.content)
+            case "link_open":
+                href = str(token.attrs.get("href", ""))
+                line.begin_link(_Link(href, is_auto=token.markup == "autolink"))
+            case "link_close":
+                line.end_link()
+            case _:
+                return False
+        return True
 
     def _tag(self, line: _Line, markup: str) -> None:
         tag = html.tag_of(markup)
@@ -93,7 +99,9 @@ class Inliner:
             line.hide("" if tag.is_end else tag.name)
         elif tag.name == "img":
             line.add(*self._picture(tag.attributes.get("alt", ""), tag.attributes.get("src", "")))
-        elif source := tag.attributes.get("src") or tag.attributes.get("href"):
+        elif tag.name == "a":
+            line.anchor(tag.attributes.get("href"), is_end=tag.is_end)
+        elif source := tag.attributes.get("src"):
             line.text.append(" ")
             line.add(_bare(source), Atom(" ", " "))
         elif tag.name == "br":
@@ -115,19 +123,27 @@ class Inliner:
                 shown = f"{shown} ({source})"
             return [Atom(escape(shown), shown)]
         # An address by itself is what Discord shows the picture of, below the message.
-        return [_link([Atom(escape(alt), alt)], source)] if alt else [_bare(source)]
+        return _link([Atom(escape(alt), alt)], source) if alt else [_bare(source)]
+
+
+@dataclass(slots=True)
+class _Link:
+    href: str
+    is_auto: bool = False
+    is_html: bool = False
 
 
 @dataclass(slots=True)
 class _Line:
-    """A line in the making: text gathers until something else comes, so that nothing of it
-    is taken apart by a tag that isn't shown.
+    """A line in the making.
+
+    Text gathers until something else comes, so that no tag that isn't shown takes it apart.
     """
 
     tokens: list[Token]
     atoms: list[Atom] = field(default_factory=list[Atom])
     text: list[str] = field(default_factory=list[str])
-    links: list[tuple[list[Atom], Token]] = field(default_factory=list[Any])
+    links: list[tuple[list[Atom], _Link]] = field(default_factory=list[Any])
     # The element whose text isn't one, while within it, and how often each still ends.
     hidden: str = ""
     ends: Counter[str] | None = None
@@ -164,6 +180,8 @@ class _Line:
 
     def add(self, *atoms: Atom) -> None:
         self.flush()
+        if self.atoms and self.atoms[-1].text[-1:] == atoms[0].text[:1] == "`":
+            self.atoms.append(Atom(INVISIBLE, ""))
         self.atoms += atoms
         self.just_closed = False
 
@@ -175,24 +193,36 @@ class _Line:
         self.atoms.append(Atom(mark, ""))
         self.just_closed = token.nesting < 0
 
-    def begin_link(self, token: Token) -> None:
+    def begin_link(self, link: _Link) -> None:
         self.flush()
-        self.links.append((self.atoms, token))
+        self.links.append((self.atoms, link))
         self.atoms = []
         self.just_closed = False
 
     def end_link(self) -> None:
-        self.flush()
-        inner = self.atoms
-        self.atoms, token = self.links.pop()
-        href = str(token.attrs.get("href", ""))
-        if token.markup == "autolink":
-            self.atoms.append(_autolink("".join(atom.plain for atom in inner), href))
-        else:
-            self.atoms.append(_link(inner, href))
+        """End the link at hand, and any element in it that its writer forgot to."""
+        is_html = True
+        while is_html and self.links:
+            self.flush()
+            inner = self.atoms
+            self.atoms, link = self.links.pop()
+            is_html = link.is_html
+            if link.is_auto:
+                self.atoms.append(_autolink("".join(atom.plain for atom in inner), link.href))
+            else:
+                self.atoms += _link(inner, link.href)
         self.just_closed = False
 
+    def anchor(self, href: str | None, *, is_end: bool) -> None:
+        if href and not is_end:
+            self.begin_link(_Link(href, is_html=True))
+        elif is_end and self.links and self.links[-1][1].is_html:
+            self.links[-1][1].is_html = False
+            self.end_link()
+
     def finished(self) -> list[Atom]:
+        while self.links:
+            self.end_link()
         self.flush()
         return self.atoms
 
@@ -226,19 +256,18 @@ def _autolink(shown: str, href: str) -> Atom:
     return Atom(escape(text), text)
 
 
-def _link(inner: list[Atom], href: str) -> Atom:
+def _link(inner: list[Atom], href: str) -> list[Atom]:
     """Return a masked link where Discord shows one, else the text with its address behind."""
     label = " ".join("".join(atom.text for atom in inner).split())
     plain = " ".join("".join(atom.plain for atom in inner).split())
     if not href.startswith(("http://", "https://")):
         where = href.removeprefix("mailto:")
         if not where or where.startswith("#") or where == plain:
-            return Atom(label, plain)
-        return Atom(f"{label} ({escape(where)})".strip(), f"{plain} ({where})".strip())
+            return inner
+        return [*inner, Atom(escape(f" ({where})"), f" ({where})")]
     if is_blank(plain) or plain.rstrip("/") == href.rstrip("/"):
-        return _bare(href)
+        return [_bare(href)]
     if _ADDRESS.search(plain) or any(atom.href for atom in inner):
         # Discord masks nothing with what looks like another address.
-        return Atom(f"{label} ({safe_address(href)})", f"{plain} ({href})", href)
-    label = label.replace("]", "\\]")
-    return Atom(f"[{label}]({masked_target(href)})", plain, href)
+        return [*inner, Atom(f" ({safe_address(href)})", f" ({href})", href)]
+    return [Atom(masked(label, href), plain, href)]

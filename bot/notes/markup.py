@@ -23,6 +23,8 @@ Env = MutableMapping[str, Any]
 _MOST_NESTED = 40
 # Longer paragraphs are taken in pieces: what a mark is paired with is looked for within one.
 _LONGEST = 8_000
+# Each bracket is looked for its end; with more of them the pieces are smaller.
+_MOST_BRACKETS = 200
 _MARKED = re.compile(r"[\\`*_~\[<&]")
 # Up to what Japanese text goes on with, of which there is no space between.
 _ADDRESS = re.compile(r"//[^\s<>\"`|\\^{}\[\]（）「」『』【】〈〉《》、。！？・…]+")
@@ -46,7 +48,7 @@ class _Blocks(ParserBlock):
 
 
 class _State(StateInline):
-    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: FBT001, N802, N803
+    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803
         found = super().scanDelims(start, canSplitWord)
         before = self.src[start - 1] if start else " "
         end = start + found.length
@@ -55,11 +57,10 @@ class _State(StateInline):
             return found
         if not (_is_wide(before) or _is_wide(after)):
             return found
-        # Between two characters of which one is Japanese, punctuation of either kind is no
-        # edge of a word; the other side's still is for `_`, which nobody sets within words.
-        left, right = _is_edge(before), _is_edge(after)
-        can_open = canSplitWord or left or not right
-        can_close = canSplitWord or right or not left
+        # Between two characters of which one is Japanese, punctuation makes no edge of a word:
+        # `*` may begin and end anywhere. `_` is part of names within words, and stays so.
+        can_open = canSplitWord or _is_edge(before)
+        can_close = canSplitWord or _is_edge(after)
         return Scanned(can_open, can_close, found.length)
 
 
@@ -80,7 +81,7 @@ def _is_edge(character: str) -> bool:
     return category(character)[0] in "PS"
 
 
-def _address(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+def _address(state: StateInline, silent: bool) -> bool:
     """Take a bare address as it is, from its colon on."""
     src, start = state.src, state.pos
     if not src.startswith("://", start):
@@ -111,7 +112,7 @@ def trimmed_address(address: str) -> str:
     return address[:end]
 
 
-def _footnote(state: StateInline, silent: bool) -> bool:  # noqa: FBT001
+def _footnote(state: StateInline, silent: bool) -> bool:
     """Take `[^label]` for a mark if there is such a footnote."""
     if not state.src.startswith("[^", state.pos):
         return False
@@ -144,6 +145,8 @@ def _make() -> MarkdownIt:
 
 
 _PARSER = _make()
+# For text without any link: most brackets are only brackets.
+_UNLINKED = _make().disable(["link", "image"])
 
 
 class References(dict[str, Any]):
@@ -171,13 +174,20 @@ def is_plain(content: str) -> bool:
 
 def parse_inline(content: str, env: Env) -> list[Token]:
     """Parse what is in a paragraph, in time proportional to its length."""
+    parser = _PARSER
+    if "](" not in content and not env["references"] and not env["footnotes"]:
+        parser = _UNLINKED
+    longest = _LONGEST
+    if parser is _PARSER and content.count("[") > _MOST_BRACKETS:
+        longest = _LONGEST // 16
     tokens: list[Token] = []
     start = 0
-    while len(content) - start > _LONGEST:
-        end = content.rfind("\n", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or content.rfind("。", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or content.rfind(" ", start + _LONGEST // 2, start + _LONGEST) + 1
-        end = end or start + _LONGEST
-        tokens += _PARSER.inline.parse(content[start:end], _PARSER, env, [])
+    while len(content) - start > longest:
+        end = start + longest
+        for pause in ("\n", "。", " "):
+            if (found := content.rfind(pause, start + longest // 2, end)) >= 0:
+                end = found + 1
+                break
+        tokens += parser.inline.parse(content[start:end], parser, env, [])
         start = end
-    return tokens + _PARSER.inline.parse(content[start:], _PARSER, env, [])
+    return tokens + parser.inline.parse(content[start:], parser, env, [])

@@ -26,33 +26,39 @@ _DEEPEST_OF_DISCORD = 3
 _TIGHT = ("heading", "code", "rule")
 
 
+# Where it isn't as before any block of a kind.
+_BELOW: dict[tuple[Kind, Kind], int] = {
+    ("paragraph", "item"): _FIRST_ITEM,
+    ("quote", "item"): _FIRST_ITEM,
+    ("paragraph", "code"): _CODE_BELOW_TEXT,
+    ("quote", "quote"): _IN_QUOTE,
+    ("note", "note"): _FURTHER_NOTE,
+    ("item", "paragraph"): _ITEM,
+    ("more", "paragraph"): _ITEM,
+}
+_BEFORE: dict[Kind, int] = {
+    "paragraph": _PARAGRAPH,
+    "item": _ITEM,
+    "code": _PARAGRAPH,
+    "quote": _PARAGRAPH,
+    "rule": _RULE,
+    "note": _NOTES,
+}
+
+
 def rank_of(above: Block | None, kind: Kind, level: int) -> int:
     """Return how good a place to cut it is before a block."""
     if above is None:
         return _HEADING
     if above.kind == "heading":
         return GLUED
-    match kind:
-        case "heading":
-            return _HEADING - 5 * level
-        case "item" if level:
-            return max(_NESTED - 2 * level, _MORE + 1)
-        case "item":
-            return _FIRST_ITEM if above.kind in ("paragraph", "quote") else _ITEM
-        case "more":
-            return _MORE
-        case "code" if level:
-            return _MORE
-        case "code":
-            return _CODE_BELOW_TEXT if above.kind == "paragraph" else _PARAGRAPH
-        case "quote":
-            return _IN_QUOTE if above.kind == "quote" else _PARAGRAPH
-        case "note":
-            return _FURTHER_NOTE if above.kind == "note" else _NOTES
-        case "rule":
-            return _RULE
-        case "paragraph":
-            return _ITEM if above.kind in ("item", "more") else _PARAGRAPH
+    if kind == "heading":
+        return _HEADING - 5 * level
+    if kind == "more" or (kind == "code" and level):
+        return _MORE
+    if kind == "item" and level:
+        return max(_NESTED - 2 * level, _MORE + 1)
+    return _BELOW.get((above.kind, kind), _BEFORE[kind])
 
 
 def gap_of(above: Block | None, kind: Kind, level: int, first: str) -> str:

@@ -37,6 +37,7 @@ from bot.notes.lines import (
 _MOST_LEVELS = 10
 _MOST_QUOTES = 3
 _CODE_INDENT = 4
+_FOOTNOTE_INDENT = 2
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LINE_ENDS = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
@@ -100,6 +101,7 @@ class _Reader:
     missing: set[str] = field(default_factory=set[str])
 
     def read(self, lines: list[str]) -> None:
+        """Take all lines; `lines` is changed where a comment ends within one."""
         closes = close_containers(lines)
         at = 0
         while at < len(lines):
@@ -107,31 +109,41 @@ class _Reader:
             at += 1
             if self.fence:
                 self._fenced(self.fence, line)
-                continue
-            stripped = line.lstrip(BLANKS)
-            if not stripped:
+            elif not (stripped := line.lstrip(BLANKS)):
                 self.out.append("")
                 self.is_open = False
-                continue
-            if self.footnote and self._goes_on_footnote(self.footnote, line, stripped):
-                continue
-            if self.is_code:
-                if _is_code(line):
-                    self.out.append(line)
-                    continue
-                self.is_code = False
-            first = stripped[0]
-            if first not in STARTERS or not self._marked(line, stripped):
-                if self._begins_code(line):
-                    self._text(line, stripped)
-                elif first == ">":
-                    at = self._quote(lines, at)
-                elif first == ":" and at - 1 in closes:
-                    at = self._container(lines, at, closes[at - 1])
-                elif first == "<" and (end := self._hidden(lines, at, stripped)):
-                    at = end
-                else:
-                    self._text(line, stripped)
+            elif not self._goes_on(line, stripped):
+                at = self._begin(lines, at, stripped, closes)
+
+    def _goes_on(self, line: str, stripped: str) -> bool:
+        """Take a line that is of a footnote or of indented code above."""
+        if self.is_code and _is_code(line):
+            self.out.append(line)
+            return True
+        self.is_code = False
+        if self.footnote is None:
+            return False
+        if indent_of(line, stripped) < _FOOTNOTE_INDENT or bullet_of(stripped):
+            self.footnote = None
+            return False
+        self.footnote.append(stripped)
+        return True
+
+    def _begin(self, lines: list[str], at: int, stripped: str, closes: dict[int, int]) -> int:
+        """Take the line before `at`, with those that belong to it; return where they end."""
+        line = lines[at - 1]
+        first = stripped[0]
+        if first in STARTERS and self._marked(line, stripped):
+            return at
+        if not self._begins_code(line):
+            if first == ">":
+                return self._quote(lines, at)
+            if at - 1 in closes:
+                return self._container(lines, at, closes[at - 1])
+            if first == "<" and (end := self._hidden(lines, at, stripped)):
+                return end
+        self._text(line, stripped)
+        return at
 
     def _marked(self, line: str, stripped: str) -> bool:
         """Take a line that its first characters tell the kind of; say whether it is one."""
@@ -243,7 +255,7 @@ class _Reader:
     def _unnumber(self, level: _Level) -> None:
         """Make a line of text of an item that heads a section, as `1. Introduction` does."""
         self.out[level.at] = self.out[level.at].replace(".", "\\.", 1)
-        self.leads.lone = level.at
+        self.leads.begin(level.at)
 
     def _quote(self, lines: list[str], at: int) -> int:
         """Take a run of quoted lines, the first of which is before `at`; return its end."""
@@ -292,14 +304,6 @@ class _Reader:
                 return there
         self.missing.add(end)
         return None
-
-    def _goes_on_footnote(self, footnote: list[str], line: str, stripped: str) -> bool:
-        """Take an indented line below a footnote as one more of it."""
-        if indent_of(line, stripped) < 2 or bullet_of(stripped):
-            self.footnote = None
-            return False
-        footnote.append(stripped)
-        return True
 
     def _begins_code(self, line: str) -> bool:
         return not self.levels and not self.is_open and _is_code(line)

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from markdown_it.token import Token
 
 from bot.errors import N_
 from bot.localization import words
-from bot.notes.escaping import broken_ticks, escape, escape_line_starts, is_blank
+from bot.notes.escaping import broken_ticks, code_span, escape, escape_line_starts, is_blank
+from bot.notes.fences import language_of
 from bot.notes.inline import Inliner
 from bot.notes.markup import References, parse_blocks
 from bot.notes.model import Atom, Block, Document, Kind
@@ -26,7 +27,6 @@ _RULE = "─" * 12
 _LONG = 200
 _TASK = re.compile(r"\[([ xX])\][ \t]+")
 _TASKS = {" ": "⬜", "x": "✅", "X": "✅"}
-_NO_LANGUAGE = re.compile(r"[^A-Za-z0-9_+.#-].*")
 _CELL_END = re.compile(r"(?<!\\)\|")
 
 
@@ -45,77 +45,93 @@ class _List:
     is_begun: bool = True
 
 
-@dataclass(slots=True)
 class _Renderer:
-    source: Source
-    image_word: str
-    out: list[Block] = field(default_factory=list[Block])
-    lists: list[_List] = field(default_factory=list[_List])
-    quotes: list[list[_List]] = field(default_factory=list[list[_List]])
-    path: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
-    titles: tuple[str, ...] = ()
+    """Walks over the parser's tokens and writes blocks."""
+
+    def __init__(self, source: Source, image_word: str) -> None:
+        self.source = source
+        self.references = References()
+        env = {"references": self.references, "footnotes": source.footnotes}
+        self.inliner = Inliner(env, image_word)
+        self.tokens = iter(parse_blocks(source.markdown, env))
+        self.lines: list[str] = []
+        self.out: list[Block] = []
+        # What the block at hand is within: the lists, and around each quote those outside it.
+        self.lists: list[_List] = []
+        self.quotes: list[list[_List]] = []
+        self.path: list[tuple[int, str]] = []
+        self.titles: tuple[str, ...] = ()
+        # Where a link's definition is written, with its label.
+        self.definitions: list[tuple[int, str]] = []
 
     def blocks(self) -> list[Block]:
         """Render everything."""
-        references = References()
-        env = {"references": references, "footnotes": self.source.footnotes}
-        tokens = parse_blocks(self.source.markdown, env)
-        inliner = Inliner(env, self.image_word)
-        definitions: list[tuple[int, str]] = []
-        lines: list[str] | None = None
-        at = 0
-        while at < len(tokens):
-            token = tokens[at]
-            at += 1
-            match token.type:
-                case "inline":
-                    self._paragraph(inliner, token.content)
-                case "list_item_open":
-                    self.lists[-1].is_begun = False
-                case "list_item_close":
-                    if (number := self.lists[-1].number) is not None:
-                        self.lists[-1].number = number + 1
-                case "bullet_list_open":
-                    self.lists.append(_List(None))
-                case "ordered_list_open":
-                    self.lists.append(_List(int(token.attrs.get("start", 1))))
-                case "bullet_list_close" | "ordered_list_close":
-                    self.lists.pop()
-                case "heading_open":
-                    self._heading(inliner, int(token.tag[1:]), tokens[at].content)
-                    at += 2
-                case "fence" | "code_block":
-                    self._code(token)
-                case "blockquote_open":
-                    self.quotes.append(self.lists)
-                    self.lists = []
-                case "blockquote_close":
-                    self.lists = self.quotes.pop()
-                case "hr":
-                    self._add("rule", [Atom(_RULE, "")], "")
-                case "definition":
-                    before = len(self.out)
-                    self._say([Atom(escape(_definition(token)), _definition(token))])
-                    if len(self.out) > before:
-                        definitions.append((before, token.meta["id"]))
-                case "table_open":
-                    lines = lines or self.source.markdown.split("\n")
-                    at = self._table(inliner, tokens, at, lines)
-                case _:
-                    pass
+        takers = {
+            "inline": self._paragraph,
+            "heading_open": self._heading,
+            "bullet_list_open": self._begin_list,
+            "ordered_list_open": self._begin_list,
+            "list_item_open": self._begin_item,
+            "bullet_list_close": self._end_list,
+            "ordered_list_close": self._end_list,
+            "blockquote_open": self._begin_quote,
+            "blockquote_close": self._end_quote,
+            "fence": self._code,
+            "code_block": self._code,
+            "table_open": self._table,
+            "hr": self._rule,
+            "definition": self._definition,
+        }
+        for token in self.tokens:
+            if taker := takers.get(token.type):
+                taker(token)
         # What looks like the definition of a link but is used by none was meant as text.
-        if used := {block for block, label in definitions if label in references.used}:
+        if used := {at for at, label in self.definitions if label in self.references.used}:
             self._without(used)
-        self._footnotes(inliner)
+        self._footnotes()
         return self.out
 
-    def _paragraph(self, inliner: Inliner, content: str) -> None:
+    def _begin_list(self, token: Token) -> None:
+        is_ordered = token.type == "ordered_list_open"
+        # The first item counts it up.
+        self.lists.append(_List(int(token.attrs.get("start", 1)) - 1 if is_ordered else None))
+
+    def _begin_item(self, _token: Token) -> None:
+        current = self.lists[-1]
+        current.is_begun = False
+        if current.number is not None:
+            current.number += 1
+
+    def _end_list(self, _token: Token) -> None:
+        self.lists.pop()
+
+    def _begin_quote(self, _token: Token) -> None:
+        self.quotes.append(self.lists)
+        self.lists = []
+
+    def _end_quote(self, _token: Token) -> None:
+        self.lists = self.quotes.pop()
+
+    def _rule(self, _token: Token) -> None:
+        self._add("rule", [Atom(_RULE, "")], "")
+
+    def _definition(self, token: Token) -> None:
+        meta = token.meta
+        title = f' "{meta["title"]}"' if meta["title"] else ""
+        text = f"[{meta['label']}]: {meta['url']}{title}"
+        before = len(self.out)
+        self._say([Atom(escape(text), text)])
+        if len(self.out) > before:
+            self.definitions.append((before, meta["id"]))
+
+    def _paragraph(self, token: Token) -> None:
+        content = token.content
         task = _TASK.match(content) if self.lists and not self.lists[-1].is_begun else None
         if task is None:
-            self._say(inliner.atoms(content))
+            self._say(self.inliner.atoms(content))
         else:
             sign = _TASKS[task[1]]
-            self._say([Atom(f"{sign} ", f"{sign} "), *inliner.atoms(content[task.end() :])])
+            self._say([Atom(f"{sign} ", f"{sign} "), *self.inliner.atoms(content[task.end() :])])
 
     def _say(self, atoms: list[Atom]) -> None:
         """Write a paragraph as what it is where it stands."""
@@ -132,8 +148,10 @@ class _Renderer:
         if self._add("item", atoms, indent + _INDENT, first=indent + marker, level=depth):
             current.is_begun = True
 
-    def _heading(self, inliner: Inliner, level: int, content: str) -> None:
-        atoms = [atom for atom in inliner.atoms(content.replace("\n", " ")) if atom.text != "**"]
+    def _heading(self, token: Token) -> None:
+        level = int(token.tag[1:])
+        content = next(self.tokens).content.replace("\n", " ")
+        atoms = [atom for atom in self.inliner.atoms(content) if atom.text != "**"]
         plain = " ".join("".join(atom.plain for atom in atoms).split())
         if not plain:
             return
@@ -150,7 +168,13 @@ class _Renderer:
             self._add("heading", atoms, "", first="#" * level + " ", level=level)
 
     def _add(
-        self, kind: Kind, atoms: Sequence[Atom], rest: str, *, first: str | None = None, level: int = 0
+        self,
+        kind: Kind,
+        atoms: Sequence[Atom],
+        rest: str,
+        *,
+        first: str | None = None,
+        level: int = 0,
     ) -> bool:
         """Write a block whose lines after the first begin with `rest`; say whether it is any."""
         text = "".join([atom.text for atom in atoms]) if len(atoms) != 1 else atoms[0].text
@@ -190,9 +214,9 @@ class _Renderer:
 
     def _code(self, token: Token) -> None:
         info = token.info.strip()
-        language, caption = _language(info) if token.type == "fence" else ("", "")
+        language, caption = language_of(info) if token.type == "fence" else ("", "")
         if caption:
-            self._say([Atom(f"`{caption}`", caption)])
+            self._say([Atom(code_span(caption), caption)])
         self._block_of_code(token.content.rstrip("\n").split("\n"), language)
 
     def _block_of_code(self, lines: list[str], language: str) -> None:
@@ -210,29 +234,32 @@ class _Renderer:
         inner = tuple(Atom(line, line) for line in shown.split("\n")) if len(text) > _LONG else ()
         self._put("code", text, content, len(self.lists), prefix, prefix, inner, language)
 
-    def _table(self, inliner: Inliner, tokens: list[Token], at: int, lines: list[str]) -> int:
-        """Write a table; return where it ends. Cells beyond its head's are kept as well."""
+    def _table(self, _token: Token) -> None:
+        """Write a table. Cells beyond its head's, which Markdown drops, are kept."""
+        self.lines = self.lines or self.source.markdown.split("\n")
         rows: list[list[str]] = []
         aligns: list[Align] = []
-        begun_at = 0
-        while tokens[at].type != "table_close":
-            token = tokens[at]
-            at += 1
+        line = ""
+        for token in self.tokens:
             match token.type:
                 case "tr_open":
                     rows.append([])
-                    begun_at = token.map[0] if token.map else 0
+                    line = self.lines[token.map[0]] if token.map else ""
                 case "th_open":
                     aligns.append(_align(token))
                 case "inline":
-                    atoms = inliner.atoms(token.content) if token.content else []
-                    rows[-1].append(" ".join("".join(_in_table(atom) for atom in atoms).split()))
+                    rows[-1].append(self._cell(token.content))
                 case "tr_close" if len(rows) > 1:
-                    rows[-1] += _beyond(lines[begun_at], len(aligns))
+                    rows[-1] += _beyond(line, len(aligns))
+                case "table_close":
+                    break
                 case _:
                     pass
         self._block_of_code(aligned(rows, aligns), "")
-        return at + 1
+
+    def _cell(self, content: str) -> str:
+        atoms = self.inliner.atoms(content) if content else []
+        return " ".join("".join(map(_in_table, atoms)).split())
 
     def _without(self, dropped: set[int]) -> None:
         """Take blocks out again."""
@@ -244,32 +271,15 @@ class _Renderer:
                 rank = rank_of(above, block.kind, block.level)
                 self.out.append(replace(block, gap=gap, rank=rank))
 
-    def _footnotes(self, inliner: Inliner) -> None:
+    def _footnotes(self) -> None:
         notes = self.source.footnotes
         if notes:
             self.titles = self.titles[:1]
         for label in notes:
-            inliner.raised(label)
-        for label in inliner.numbers:
-            atoms = inliner.atoms("\n".join(notes[label]))
-            self._add("note", [Atom(f"{inliner.raised(label)} ", ""), *atoms], "-# ")
-
-
-def _definition(token: Token) -> str:
-    title = f' "{token.meta["title"]}"' if token.meta["title"] else ""
-    return f"[{token.meta['label']}]: {token.meta['url']}{title}"
-
-
-def _language(info: str) -> tuple[str, str]:
-    """Return a fence's language and caption: `sh`, `python=12`, `yaml:compose.yml`."""
-    word, _space, rest = info.partition(" ")
-    language, _colon, caption = word.partition(":")
-    language = _NO_LANGUAGE.sub("", language)
-    if not caption and "." in language:
-        # A file's name alone.
-        return language.rpartition(".")[2], language
-    title = re.search(r"title=\"?([^\"\s]+)", rest)
-    return language, (caption or (title[1] if title else "")).replace("`", "")
+            self.inliner.raised(label)
+        for label in self.inliner.numbers:
+            number = Atom(f"{self.inliner.raised(label)} ", "")
+            self._add("note", [number, *self.inliner.atoms("\n".join(notes[label]))], "-# ")
 
 
 def _align(token: Token) -> Align:

@@ -50,12 +50,14 @@ def shortened(text: str, length: int = _LONGEST_LABEL) -> str:
 
 def _pieces(document: Document, limit: int) -> Iterator[Piece]:
     most = limit - int(limit * _RESERVED)
+    # Each character of a label may be escaped, and a bullet's indent comes behind it.
+    longest = min(_LONGEST_LABEL, limit // 20)
     path: tuple[str, ...] | None = None
     opening = ""
     for block in document.blocks:
         if block.path is not path:
             path = block.path
-            heading = escape(shortened(path[-1])) if path else "…"
+            heading = escape(shortened(path[-1], longest)) if path else "…"
             opening = f"-# {continued(heading, document.locale)}\n"
         yield from pieces_of(block, most, opening)
 
@@ -79,12 +81,12 @@ def _joined(pieces: Sequence[Piece], limit: int) -> Iterator[tuple[int, int]]:
 
 def _strengths(pieces: Sequence[Piece]) -> list[tuple[int, int]]:
     """Return how strong the cut before each piece is; no two alike but by chance."""
-    seen: Counter[str] = Counter()
+    seen: dict[str, int] = {}
     strengths: list[tuple[int, int]] = []
     for piece in pieces:
         text = piece.text
-        seen[text] += 1
-        strengths.append((piece.rank, zlib.crc32(text.encode(), seen[text])))
+        times = seen[text] = seen.get(text, 0) + 1
+        strengths.append((piece.rank, zlib.crc32(text.encode(), times)))
     return strengths
 
 
@@ -103,11 +105,12 @@ def _part(pieces: Sequence[Piece], anchors: Counter[str]) -> Part:
 
 
 def _passages(pieces: Sequence[Piece]) -> Iterator[Passage]:
-    path = pieces[0].block.path
-    plain: list[str] = []
+    path, plain = pieces[0].block.path, ""
     for piece in pieces:
         if piece.block.path != path:
-            yield Passage(path, "\n".join(filter(None, plain)))
-            path, plain = piece.block.path, []
-        plain.append(piece.plain)
-    yield Passage(path, "\n".join(filter(None, plain)))
+            yield Passage(path, plain)
+            path, plain = piece.block.path, ""
+        if plain and piece.plain:
+            plain += "\n" if "\n" in piece.gap else piece.gap
+        plain += piece.plain
+    yield Passage(path, plain)

@@ -35,7 +35,7 @@ def aligned(rows: Sequence[Sequence[str]], aligns: Sequence[Align]) -> list[str]
     full = [[*row, *[""] * (count - len(row))] for row in rows]
     natural = [max(1, *(text_width(row[at]) for row in full)) for at in range(count)]
     widths = _narrowed(natural)
-    sides: list[Align] = [*aligns, *["left"] * (count - len(aligns))]
+    sides: list[Align] = [aligns[at] if at < len(aligns) else "left" for at in range(count)]
     lines: list[str] = []
     for number, row in enumerate(full):
         cells = [_wrapped(cell, width) for cell, width in zip(row, widths, strict=True)]

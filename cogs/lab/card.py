@@ -134,6 +134,9 @@ def time_left(instance: Instance, _: Words) -> str:
 
 def _usage(look: Look, _: Words) -> Iterator[str]:
     instance = look.instance
+    if look.figures is None and look.problem is None:
+        yield "-# " + _("Measuring…")
+        return
     yield meters(instance, look.figures, _)
     if look.problem is not None:
         yield "-# " + one_line(_(look.problem.message, **look.problem.params), 300)

@@ -1,6 +1,6 @@
 """Options of the lab's commands: what people type, read; and what is offered while they type."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 from discord import app_commands
@@ -89,6 +89,3 @@ def choices(typed: str, labels: Iterable[tuple[str, str]]) -> list[Choice]:
         for label, value in fitting[:_CHOICES]
         if len(value) <= 100
     ]
-
-
-Offer = Callable[[Interaction, str], Awaitable[list[Choice]]]

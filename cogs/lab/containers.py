@@ -28,7 +28,7 @@ from cogs.kit import (
     words_for,
 )
 from cogs.lab.choices import ChosenInstance, Read, what_to_run
-from cogs.lab.following import Following
+from cogs.lab.following import Following, until_over
 from cogs.lab.look import addresses
 from cogs.lab.meters import exact
 from cogs.lab.mine import listing, send_card
@@ -192,6 +192,7 @@ class ContainersCog(commands.Cog):
         """Remove it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._services.lab.keeper.take_away(instance, person_of(interaction.user))
+        await until_over(self._services.lab, instance)
         await send_card(interaction, instance)
 
     @group.command(name="extend", description=T("Give a container more time"))

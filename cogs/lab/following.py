@@ -8,6 +8,7 @@ own token, which lives for fifteen minutes.
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Coroutine
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,7 @@ import discord
 import structlog
 from discord import ui
 
-from bot.lab import Instance
+from bot.lab import Instance, Lab
 from cogs.controls import Lasting
 from cogs.kit import Interaction, Services, is_trouble, words_for, words_of_guild
 from cogs.lab.card import Reader, card
@@ -26,6 +27,7 @@ from cogs.live import Face
 log = structlog.get_logger(__name__)
 
 _TOKEN_SECONDS = 14 * 60.0
+_TAKEN_BACK_SECONDS = 5.0
 # On average one edit in one and a half seconds; the first few at once.
 _EDITS, _WINDOW_SECONDS = 3, 4.5
 
@@ -43,6 +45,16 @@ class Pace:
         if len(self._edits) == self._edits.maxlen:
             await asyncio.sleep(self._edits[0] + self._seconds - now())
         self._edits.append(now())
+
+
+async def until_over(lab: Lab, instance: Instance) -> None:
+    """Wait a while for a launch that was taken back to end, so that its end can be shown."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_TAKEN_BACK_SECONDS):
+            async with contextlib.aclosing(lab.launcher.progress.watch(instance.id)) as moments:
+                async for moment in moments:
+                    if moment.is_over:
+                        return
 
 
 class ReplyGone(Exception):
@@ -67,16 +79,19 @@ class Following:
             log.warning("launch not shown", instance_id=instance.id, error=str(error))
             await self._hand_over(instance)
             return
-        work = self._follow(reply, message_id)
-        task = asyncio.create_task(work, name=f"follow:{instance.id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._spawn(self._follow(reply, message_id))
 
     async def close(self) -> None:
         """Leave everything to the live editor."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def _hand_over(self, instance: Instance) -> None:
         """Have the live editor post the card by itself."""

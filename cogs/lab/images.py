@@ -15,7 +15,7 @@ from cogs.kit import (
 )
 from cogs.lab.choices import local_image, what_to_run
 from cogs.lab.finding import found_view, image_list
-from cogs.lab.pulling import show_pull
+from cogs.lab.pulling import Pulling
 from cogs.text import coded
 
 AnImage = app_commands.Range[str, 1, 200]
@@ -30,6 +30,11 @@ class ImagesCog(commands.Cog):
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._pulling = Pulling(services)
+
+    async def cog_unload(self) -> None:
+        """Show pulls no longer."""
+        await self._pulling.close()
 
     @group.command(name="list", description=T("The catalogue, and the images that are there"))
     async def list(self, interaction: Interaction) -> None:
@@ -50,7 +55,7 @@ class ImagesCog(commands.Cog):
     @app_commands.autocomplete(image=what_to_run)
     async def pull(self, interaction: Interaction, image: AnImage) -> None:
         """Pull it; those who run the talk show everybody how it goes."""
-        await show_pull(interaction, session_here(interaction), image)
+        await self._pulling.begin(interaction, session_here(interaction), image)
 
     @group.command(name="remove", description=T("Remove an image that was pulled"))
     @app_commands.describe(image=T("The image, like nginx:1.27"))

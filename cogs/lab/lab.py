@@ -18,6 +18,7 @@ from cogs.kit import (
     words_for,
 )
 from cogs.lab.choices import ChosenInstance
+from cogs.lab.following import until_over
 from cogs.lab.mine import mine, send_card
 from cogs.lab.status import audit_text, may_see_proofs, status_text
 from cogs.text import one_line
@@ -146,6 +147,7 @@ class LabCog(commands.Cog):
         """Remove it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._lab.keeper.kill(instance, person_of(interaction.user))
+        await until_over(self._lab, instance)
         await send_card(interaction, instance)
 
     @group.command(name="audit", description=T("Who did what in the lab lately (moderators)"))

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.errors import N_
+from bot.errors import N_, NotFound
 from bot.lab import Instance, events, reasons
 from bot.localization import Words
 from bot.sessions import Session
@@ -115,7 +115,10 @@ class LabLetters:
     async def _session(self, event: Event) -> Session | None:
         if event.session_id is None:
             return None
-        return await self._services.sessions.get(event.session_id, event.guild_id)
+        try:
+            return await self._services.sessions.get(event.session_id, event.guild_id)
+        except NotFound:
+            return None
 
 
 def _names(found: Sequence[Instance]) -> str:

@@ -8,6 +8,7 @@ from bot.lab import Instance, Lab
 from cogs.controls import Lasting, Press, handles
 from cogs.kit import guild_id_of, person_of, services_of, tell, words_for
 from cogs.lab.cards import LAB_CARD
+from cogs.lab.following import until_over
 from cogs.lab.mine import AMONG_MINE, mine, private_card
 from cogs.lab.output import send_logs
 
@@ -83,7 +84,12 @@ async def extend(press: Press) -> None:
 @handles("lab_remove")
 async def remove(press: Press) -> None:
     """Remove it, or take its launch back."""
-    await _do(press, lambda lab, instance, by: lab.keeper.take_away(instance, by))
+
+    async def take_away(lab: Lab, instance: Instance, by: Person) -> None:
+        await lab.keeper.take_away(instance, by)
+        await until_over(lab, instance)
+
+    await _do(press, take_away)
 
 
 @handles("lab_publish")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.errors import N_
 from bot.guilds import Role
-from bot.lab import Entry, HostStanding, Standing, events, spoken_cpus
+from bot.lab import Entry, HostStanding, Standing, events, reasons, spoken_cpus
 from bot.localization import Words
 from cogs.kit import Interaction, channel_ids_of, guild_id_of, person_of, services_of
 from cogs.lab.meters import size
@@ -106,7 +106,9 @@ def _entry(entry: Entry, _: Words) -> str:
     told = _(
         _HAPPENED[event.kind],
         what=what,
-        why=one_line(str(event.data.get("why") or event.data.get("reason") or "–"), 60),
+        why=one_line(
+            reasons.in_short(event.data.get("why") or event.data.get("reason") or "–", _), 60
+        ),
         code=event.data.get("exit_code", "–"),
         whom=f"<@{whom}>" if whom else "–",
     )

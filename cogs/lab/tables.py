@@ -24,7 +24,7 @@ def clipped(head: str, lines: Sequence[str], _: Words, length: int = _TEXT) -> s
 
 def instance_line(instance: Instance, addresses: Mapping[str, str], _: Words) -> str:
     """Describe an instance in one line of a list."""
-    parts = [f"**{title(instance, _)}**", image_of(instance)]
+    parts = [f"**{title(instance, _)}**", coded(instance.template or instance.image)]
     address = addresses.get(instance.host, instance.host)
     if instance.host and instance.is_alive:
         parts += [address_of(port, address, _) for port in instance.ports[:2]]

@@ -161,10 +161,13 @@ def board_face(board: Board, _: Words, *, controls: bool, roster: tuple[int, int
     """
     session = board.session
     parts: list[ui.Item[Any]] = [ui.TextDisplay(_title(board, _)), ui.Separator[Any]()]
+    counts = [_counts(board, _)]
     if session.is_open:
         parts += [ui.TextDisplay(_current(board, _)), ui.Separator[Any]()]
         parts.append(ui.TextDisplay(_upcoming(board, _)))
-    parts.append(ui.TextDisplay("\n".join(filter(None, (_counts(board, _), _roster(roster, _))))))
+        # A closed board stays as it is, and what still runs then goes after it.
+        counts.append(_roster(roster, _))
+    parts.append(ui.TextDisplay("\n".join(filter(None, counts))))
     if not session.is_open:
         closed = ui.Container[Any](*parts, accent_colour=_STILL_COLOUR)
         return Face(Lasting(closed), pinned=True, still=True)

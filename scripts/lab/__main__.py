@@ -3,6 +3,7 @@
 import grp
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 
@@ -40,7 +41,7 @@ def make_images() -> int:
             print("Making the lab's images from Debian packages …", flush=True)
             images.make()
         registry.serve()
-    except (NoMaterial, registry.RegistryFailed, OSError) as error:
+    except (NoMaterial, registry.RegistryFailed, OSError, subprocess.SubprocessError) as error:
         print(f"The lab's own images can't be made: {error}.")
         return 1
     return 0
@@ -90,5 +91,6 @@ _STEPS: dict[str, Callable[[], int]] = {
 }
 
 if __name__ == "__main__":
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    # Before root writes there: the records are for both.
+    (FOLDER / "started").mkdir(parents=True, exist_ok=True)
     sys.exit(_STEPS[sys.argv[1]]())

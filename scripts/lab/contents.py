@@ -69,7 +69,7 @@ def _nginx(material: Material, base: Layer) -> Image:
     page = Layer("its configuration and a page")
     page.text("etc/nginx/nginx.conf", (_PAGES / "nginx.conf").read_text())
     page.text("usr/share/nginx/html/index.html", _page("nginx"))
-    said = _said(material, program, "-v")
+    said = material.said_by(program, "-v")
     return Image(
         "nginx",
         _tags(re.search(r"nginx/(\d+)\.(\d+)", said)),
@@ -98,7 +98,7 @@ def _httpd(material: Material, base: Layer) -> Image:
     page.text("etc/httpd.conf", "\n".join([*loads, (_PAGES / "httpd.conf").read_text()]))
     page.text("usr/local/apache2/htdocs/index.html", _page("httpd"))
     page.folder("usr/local/apache2/logs")
-    said = _said(material, program, "-v")
+    said = material.said_by(program, "-v")
     return Image(
         "httpd",
         _tags(re.search(r"Apache/(\d+)\.(\d+)", said)),
@@ -117,17 +117,6 @@ def _server(material: Material, why: str, program: Path, *others: Path) -> Layer
     if asked_for is not None:
         layer.file(asked_for[0].decode().lstrip("/"), loader)
     return layer
-
-
-def _said(material: Material, program: Path, option: str) -> str:
-    loader, path = material.loader()
-    done = subprocess.run(
-        [loader, "--library-path", path, program, option],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout + done.stderr
 
 
 def _tags(version: "re.Match[str] | None") -> list[str]:

@@ -82,7 +82,9 @@ class Material:
         found: set[Path] = set()
         missing: set[str] = set()
         for program in programs:
-            command = [str(loader), "--library-path", path, "--list", str(program)]
+            # As ldd does it: `--list` would end at the first that is missing.
+            command = ["env", "LD_TRACE_LOADED_OBJECTS=1", str(loader)]
+            command += ["--library-path", path, str(program)]
             for line in self._run(command, fine=True).splitlines():
                 name, _, place = line.strip().partition(" => ")
                 if place.startswith(str(self.root)):
@@ -135,6 +137,15 @@ class Material:
         ]
         self._apt("get", ["update"], self._folder)
 
+    def said_by(self, program: Path, option: str) -> str:
+        """Run a program of the tree; return what it says.
+
+        Raises:
+            NoMaterial: it doesn't run.
+        """
+        loader, path = self.loader()
+        return self._run([str(loader), "--library-path", path, str(program), option], both=True)
+
     def _apt(self, tool: str, arguments: Sequence[str], folder: Path) -> bool:
         with self._log.open("a") as log:
             done = subprocess.run(
@@ -146,10 +157,14 @@ class Material:
             )
         return done.returncode == 0
 
-    def _run(self, command: Sequence[str], *, fine: bool = False) -> str:
+    def _run(self, command: Sequence[str], *, fine: bool = False, both: bool = False) -> str:
         with self._log.open("a") as log:
             done = subprocess.run(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, check=False
+                command,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if both else log,
+                text=True,
+                check=False,
             )
             log.write(done.stdout)
         if done.returncode and not fine:

@@ -14,6 +14,7 @@ from tests.benchmarks.find import find
 from tests.benchmarks.find_notes import find_notes
 from tests.benchmarks.intake import intake_chatter, intake_question
 from tests.benchmarks.lab import container_run, lab_lag, lab_list
+from tests.benchmarks.notes import split
 from tests.benchmarks.receipt import receipt
 from tests.benchmarks.start import start
 from tests.end_to_end.driver import ROOT
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, Benchmark] = {
     "start": start,
     "find": find,
     "find_notes": find_notes,
+    "split": split,
     "container_run": container_run,
     "lab_list": lab_list,
     "lab_lag": lab_lag,

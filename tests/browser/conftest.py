@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Locator, Page, async_playwright, expect
 
 from tests.end_to_end import driver
 
@@ -22,6 +26,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE = 12_000
 DESKTOP = {"viewport": {"width": 1280, "height": 800}}
 PHONE = {
     "viewport": {"width": 390, "height": 844},
@@ -73,8 +78,12 @@ class View:
 
     async def picture(self, name: str) -> None:
         """Keep a screenshot as an artefact."""
+        await self.page.screenshot(path=self.place(name))
+
+    def place(self, name: str) -> Path:
+        """Return where a picture is kept."""
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
-        await self.page.screenshot(path=ARTEFACTS / f"{name}.png")
+        return ARTEFACTS / f"{name}.png"
 
 
 @dataclass
@@ -138,3 +147,59 @@ async def stage(browser: Browser) -> AsyncIterator[Stage]:
         )
         for context in contexts:
             await context.close()
+
+
+@pytest.fixture
+async def address() -> AsyncIterator[str]:
+    """The page of `study-bot playground`, with the bot there and the server set up."""
+    async with playing() as page:
+        yield page
+
+
+@contextlib.asynccontextmanager
+async def playing(**environment: str) -> AsyncIterator[str]:
+    """Run `study-bot playground` for the length of the block; it must end well."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bot",
+        "playground",
+        cwd=driver.ROOT,
+        env={**os.environ, **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    errors: list[str] = []
+
+    async def drain() -> None:
+        errors.extend([line.decode() async for line in process.stderr])
+
+    reading = asyncio.create_task(drain())
+    try:
+        page = ""
+        while not page.startswith("http://"):
+            page = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
+        yield page
+    finally:
+        process.terminate()
+        # Ctrl-C and SIGTERM stop cleanly: both programs end, the status is 0.
+        assert await asyncio.wait_for(process.wait(), 20) == 0
+        reading.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await reading
+    assert not [line for line in errors if "Traceback" in line or "error" in line.lower()]
+
+
+async def open_page(browser: Browser, address: str, *, phone: bool = False) -> View:
+    """Open the page and wait until the bot is there and its commands work."""
+    context = await browser.new_context(**(PHONE if phone else DESKTOP), color_scheme="dark")
+    page = await context.new_page()
+    page.set_default_timeout(PATIENCE)
+    view = View(page, address)
+    page.on("console", lambda entry: view.problems.append(entry.text))
+    page.on("pageerror", lambda error: view.problems.append(str(error)))
+    await page.goto(address)
+    await expect(view("bot-state")).to_have_attribute("data-online", "true", timeout=30_000)
+    return view

@@ -3,70 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-import sys
-from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.browser.conftest import DESKTOP, PHONE, View
-from tests.end_to_end.driver import ROOT
+from tests.browser.conftest import PATIENCE, PHONE, View, open_page
 
 pytestmark = pytest.mark.slow
 
 SPEAKER, NOTE_TAKER = "水野 亮", "Emma Clarke"
 FIRST, SECOND = "高橋 蓮", "Lucas Meyer"
-PATIENCE = 12_000
-
-
-@pytest.fixture
-async def address() -> AsyncIterator[str]:
-    """The page of `study-bot playground`, with the bot there and the server set up."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "bot",
-        "playground",
-        cwd=ROOT,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    errors: list[str] = []
-
-    async def drain() -> None:
-        errors.extend([line.decode() async for line in process.stderr])
-
-    reading = asyncio.create_task(drain())
-    try:
-        page = ""
-        while not page.startswith("http://"):
-            page = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
-        yield page
-    finally:
-        process.terminate()
-        # Ctrl-C and SIGTERM stop cleanly: both programs end, the status is 0.
-        assert await asyncio.wait_for(process.wait(), 20) == 0
-        reading.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await reading
-    assert not [line for line in errors if "Traceback" in line or "error" in line.lower()]
-
-
-async def open_page(browser: Browser, address: str, *, phone: bool = False) -> View:
-    """Open the page and wait until the bot is there and its commands work."""
-    context = await browser.new_context(**(PHONE if phone else DESKTOP), color_scheme="dark")
-    page = await context.new_page()
-    page.set_default_timeout(PATIENCE)
-    view = View(page, address)
-    page.on("console", lambda entry: view.problems.append(entry.text))
-    page.on("pageerror", lambda error: view.problems.append(str(error)))
-    await page.goto(address)
-    await expect(view("bot-state")).to_have_attribute("data-online", "true", timeout=30_000)
-    return view
 
 
 async def answer(view: View, question: str, text: str) -> None:

@@ -17,6 +17,7 @@ from bot.lab import HostSettings, Instance
 from bot.lab.drivers.fake import FACTS, FakeDriver
 from bot.settings import Settings
 from cogs.lab.following import Following
+from cogs.lab.pulling import Pulling
 from tests.cogs.stage import Stage, leave_editors_alone, running, speaking, texts
 
 LAB = """
@@ -131,6 +132,7 @@ async def lab_stage(
     monkeypatch.setattr("bot.lab.steps.wait_until_it_answers", answers_at_once)
     monkeypatch.setattr("cogs.lab.following._WINDOW_SECONDS", 0.1)
     monkeypatch.setattr("cogs.lab.cards._LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("cogs.lab.pulling._EDIT_SECONDS", 0.1)
     monkeypatch.setattr("bot.lab.instances._PAIR_SECONDS", 0.01)
     with speaking(monkeypatch) as locales:
         async with build(own, connect=connect) as app, running(app) as env:
@@ -141,7 +143,7 @@ async def lab_stage(
             await services.live.start()
             for host in lab.hosts:
                 host.came_up(engine.facts())
-                host.is_proven = True
+                host.is_proven = host.is_judged = True
             await lab.images.refresh_names()
             work = [services.dispatcher.run, lab.launcher.run, app.cards.run]
             tasks = [asyncio.create_task(one()) for one in work]
@@ -161,14 +163,18 @@ async def answers_at_once(*_args: Any) -> bool:
 
 def follow_beside(stage: LabStage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let launches be followed beside: SimCord waits for all that a command began in it."""
-    follow = Following._follow
 
-    async def beside(self: Following, *args: Any) -> None:
-        context = contextvars.Context()
-        # How replies reach SimCord.
-        context.run(async_context.set, async_context.get())
-        task = context.run(asyncio.create_task, follow(self, *args))
-        stage.followers.add(task)
-        task.add_done_callback(stage.followers.discard)
+    def beside(spawn: Any) -> Any:
+        def begin(self: Any, work: Any) -> asyncio.Task[Any]:
+            context = contextvars.Context()
+            # How replies reach SimCord.
+            context.run(async_context.set, async_context.get())
+            task = context.run(spawn, self, work)
+            stage.followers.add(task)
+            task.add_done_callback(stage.followers.discard)
+            return task
 
-    monkeypatch.setattr(Following, "_follow", beside)
+        return begin
+
+    for kind in (Following, Pulling):
+        monkeypatch.setattr(kind, "_spawn", beside(kind._spawn))

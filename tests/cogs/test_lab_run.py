@@ -181,6 +181,21 @@ async def test_a_missing_image_is_pulled_before_everybodys_eyes(here: LabStage):
     assert len(posts(channel, "cache")) == 1
 
 
+async def test_cancel_stops_a_launch_in_mid_pull(here: LabStage):
+    guild, channel, speaker = await here.talk()
+    here.engine.registry = {"redis:7": Offered(layers=(40_000_000, 9_000_000))}
+    here.engine.pull_step_seconds = 1.0
+    result = await speaker.slash(channel, "container run", image="redis:7", name="cache")
+    await here.until(lambda: "pulling" in texts(result.response))
+
+    await speaker.click(result.response, label="Cancel")
+
+    await here.until(lambda: "cache — removed" in texts(result.response))
+    assert "it was cancelled" in texts(result.response)
+    assert "Cancel\n" not in texts(result.response) + "\n"
+    assert await here.there(guild) == []
+
+
 async def test_a_launch_that_fails_says_why_in_the_same_place(here: LabStage):
     guild, channel, _speaker = await here.talk()
     attendee = here.member(guild, "attendee", locale="ja")

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.driver import launch, until
-from tests.end_to_end.process import GENEROUS, running
+from tests.end_to_end.driver import Page, launch, until
+from tests.end_to_end.lab import lab_bot, lab_file
+from tests.end_to_end.process import Bot, running
+from tests.end_to_end.talk import text_of
 
 pytestmark = pytest.mark.slow
 
 
-async def test_the_sample_talk_is_played_to_its_end(tmp_path: Path):
+@asynccontextmanager
+async def rehearsing(data: Path, file: Path | None) -> AsyncIterator[tuple[Bot, Page]]:
+    """Play the sample talk fast, with a lab or without one."""
     options = ("--rehearse", "--rehearse-speed", "20")
-    async with launch(*options, empty=False) as playground:
-        async with running(playground, tmp_path, **GENEROUS) as bot:
+    async with launch(*options, empty=False) as playground, playground.connect() as page:
+        made = running(playground, data) if file is None else lab_bot(playground, data, file)
+        async with made as bot:
+            await page.bot_online()
 
             def ended() -> bool:
-                with closing(sqlite3.connect(bot.data / "study-bot.sqlite3")) as database:
-                    rows = database.execute("SELECT ended_at, follow_up_id FROM sessions")
-                    return any(all(row) for row in rows)
+                rows = bot.rows("SELECT ended_at, follow_up_id FROM sessions")
+                return any(all(row.values()) for row in rows)
 
-            await until(ended, within_s=60)
-            with closing(sqlite3.connect(bot.data / "study-bot.sqlite3")) as database:
-                states = dict(database.execute("SELECT number, state FROM questions").fetchall())
-                anonymous, taken_by_staff, answers = (
-                    database.execute(sql).fetchone()[0]
-                    for sql in (
-                        "SELECT count(*) FROM questions WHERE anonymous",
-                        "SELECT count(*) FROM questions WHERE source = 'staff'",
-                        "SELECT count(*) FROM answers WHERE NOT supplement",
-                    )
-                )
+            await until(ended, within_s=90)
+            yield bot, page
         assert not bot.troubles()
+
+
+def hold_questions(bot: Bot) -> None:
+    """See that the questions came out as they were meant."""
+    states = [row["state"] for row in bot.rows("SELECT state FROM questions")]
     # Eight questions: one marked by staff, one anonymous, one missed; an empty one written out.
     assert len(states) == 8
-    assert list(states.values()).count("missed") == 1
-    assert (anonymous, taken_by_staff, answers) == (1, 1, 5)
+    assert states.count("missed") == 1
+    assert len(bot.rows("SELECT * FROM questions WHERE anonymous")) == 1
+    assert len(bot.rows("SELECT * FROM questions WHERE source = 'staff'")) == 1
+    assert len(bot.rows("SELECT * FROM answers WHERE NOT supplement")) == 5
+
+
+async def test_the_sample_talk_is_played_to_its_end_without_a_lab(tmp_path: Path):
+    async with rehearsing(tmp_path, None) as (bot, _page):
+        hold_questions(bot)
+        assert not bot.rows("SELECT * FROM instances")
+
+
+async def test_the_sample_talk_shows_a_container_where_there_is_a_lab(tmp_path: Path):
+    file = lab_file(tmp_path, more='[lease]\ngrace = "0s"\nstop_grace = "1s"')
+    async with rehearsing(tmp_path, file) as (bot, page):
+        hold_questions(bot)
+        (demo,) = bot.rows("SELECT * FROM instances WHERE name = 'demo'")
+        assert demo["template"] == "nginx"
+        assert demo["ready_at"]
+        # Stopped in the talk, gone with it.
+        kinds = [row["kind"] for row in bot.rows("SELECT kind FROM events WHERE kind GLOB 'lab.*'")]
+        assert "lab.stopped" in kinds
+
+        def gone() -> bool:
+            return not bot.rows("SELECT * FROM instances WHERE ended_at IS NULL")
+
+        await until(gone, within_s=40)
+        speaker = str(demo["owner_id"])
+        channel = str(demo["channel_id"])
+        card = await page.message(speaker, channel, lambda one: "⚫ demo" in text_of(one))
+        assert not card["flags"] & 64

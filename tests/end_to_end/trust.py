@@ -119,10 +119,27 @@ class Description:
         kind = "multipart/form-data" if request["files"] else "application/json"
         if kind not in operation.bodies:
             return [f"there is no body of {kind}"]
-        key = (operation.path + request["method"], kind, json.dumps(body, sort_keys=True))
+        key = (operation.path + request["method"], kind, json.dumps(_shape(body), sort_keys=True))
         if key not in self._held:
             self._held[key] = [_told(error) for error in operation.bodies[kind].iter_errors(body)]
         return self._held[key]
+
+
+def _shape(node: Any, name: str = "") -> Any:
+    """Return what a body's problems come from: of free text nothing but its length counts.
+
+    Contents may have whole thousands of characters at most.
+    """
+    match node:
+        case dict():
+            return {key: _shape(value, key) for key, value in node.items()}
+        case list():
+            return [_shape(value) for value in node]
+        case str() if name == "content":
+            return (len(node) - 1) // 1000
+        case str() if name in {"label", "custom_id", "placeholder"}:
+            return len(node)
+    return node
 
 
 def _answered_before(request: Json) -> bool:

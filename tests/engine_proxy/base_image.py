@@ -15,7 +15,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = "bookworm"
 CACHED = ROOT / "build" / f"base-{SUITE}.tar"
-PACKAGES = "python3,python3-venv,ca-certificates"
+# What the Dockerfile installs anyway is in it: then only the first build waits for it.
+PACKAGES = "python3,python3-venv,ca-certificates,fonts-noto-cjk"
 # Where a machine keeps the certificates that it trusts besides the usual ones.
 CERTIFICATES = "usr/local/share/ca-certificates"
 

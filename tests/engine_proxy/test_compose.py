@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import re
 import secrets
 import shutil
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import pytest_asyncio
 
@@ -22,7 +25,26 @@ from tests.lab import images
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 module_wide = {"scope": "module", "loop_scope": "module"}
+ADDRESS = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 ENGINE = "unix:///run/engine/engine.sock"
+# A place that nobody else has, most likely: the engine may be shared.
+SUBNET = f"10.213.{secrets.randbelow(200)}.0/24"
+PORTS = range(first := 20000 + secrets.randbelow(10_000), first + 20)
+LAB = f"""\
+guilds = []
+
+[[hosts]]
+name = "local"
+docker = "{ENGINE}"
+subnet = "{SUBNET}"
+ports = "{PORTS[0]}-{PORTS[-1]}"
+
+[[templates]]
+name = "hello"
+image = "{{image}}"
+ports = ["8080"]
+command = ["httpd", "-f", "-p", "8080", "-h", "/www"]
+"""
 # The playground is on this machine's loopback, and builds reach what this machine reaches.
 OVERRIDE = """\
 services:
@@ -50,13 +72,21 @@ def lines_of(*command: str) -> list[str]:
 
 def compose_program() -> list[str]:
     """Return the plugin's command where there is one, else the program of its own."""
-    if run("docker", "version").returncode != 0:
-        pytest.skip("no Docker Engine answers here")
+    if not ADDRESS.startswith("unix://") or run("docker", "version").returncode != 0:
+        pytest.skip(f"no Docker Engine of this machine answers at {ADDRESS}")
     if run("docker", "compose", "version").returncode == 0:
         return ["docker", "compose"]
     if shutil.which("docker-compose") is None:
         pytest.skip("neither docker compose nor docker-compose here")
     return ["docker-compose"]
+
+
+# What the bot's things on the engine carry as a label.
+INSTALLATION = """
+import sqlite3
+found = sqlite3.connect("/data/study-bot.sqlite3")
+print(*found.execute("SELECT value FROM installation WHERE key = 'installation_id'").fetchone())
+"""
 
 
 @dataclass
@@ -67,14 +97,14 @@ class Stack:
     name: str
     base: str
     program: list[str]
-    page: Page | None = None
+    installation: str = "none"
     made: list[str] = field(default_factory=list)
 
     def compose(self, *arguments: str) -> list[str]:
         files = ["-f", "docker-compose.yml", "-f", "override.yml", "-p", self.name]
         command = [*self.program, "--project-directory", str(self.folder), *files]
         done = subprocess.run(
-            [*command, "--profile", "lab", *arguments],
+            [*command, *arguments],
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -89,8 +119,20 @@ class Stack:
             copy = shutil.copytree if source.is_dir() else shutil.copy2
             copy(source, self.folder / name)
         (self.folder / "override.yml").write_text(OVERRIDE.format(name=self.name))
-        (self.folder / ".env").write_text("DISCORD_TOKEN=\n")
+        self.configure()
         self.made = layers(self.compose("build", "--build-arg", f"BASE_IMAGE={self.base}"))
+
+    def configure(self, **settings: str) -> None:
+        """Write .env, as docs/docker.md says for a bot with a lab."""
+        settings |= {
+            "COMPOSE_PROFILES": "lab",
+            "LAB_FILE": "./lab.toml",
+            "ENGINE_SOCKET": ADDRESS.removeprefix("unix://"),
+            "STUDY_BOT_PROXY_SUBNET": SUBNET,
+            "STUDY_BOT_PROXY_PORTS": f"{PORTS[0]}-{PORTS[-1]}",
+        }
+        text = "".join(f"{key}={value}\n" for key, value in settings.items())
+        (self.folder / ".env").write_text(text)
 
     def container(self, service: str) -> str:
         [container] = self.compose("ps", "-q", service)
@@ -105,9 +147,14 @@ class Stack:
 
     def remove(self) -> None:
         self.compose("down", "--volumes")
-        run("docker", "rmi", self.name)
-        for layer in reversed(self.made):  # the stage that built, which has no name
-            run("docker", "rmi", layer)
+        for label in (self.installation, f"{self.installation}.probe"):
+            mine = ("-q", "--filter", f"label=study-bot.installation={label}")
+            for each in lines_of("docker", "ps", "-a", *mine):
+                run("docker", "rm", "--force", "--volumes", each)
+            for each in lines_of("docker", "network", "ls", *mine):
+                run("docker", "network", "rm", each)
+        # The stage that built has no name; each image takes what only it was made of along.
+        run("docker", "rmi", self.name, *reversed(self.made))
 
 
 def sent() -> list[str]:
@@ -156,27 +203,37 @@ async def playground() -> AsyncIterator[Playground]:
 
 
 @pytest_asyncio.fixture(**module_wide)
-async def running(stack: Stack, playground: Playground) -> AsyncIterator[Stack]:
-    """Bot and proxy, started."""
-    settings = {
-        "DISCORD_TOKEN": playground.bot_token,
-        "STUDY_BOT_API_BASE": playground.api,
-        "STUDY_BOT_GATEWAY": playground.gateway,
-        "STUDY_BOT_CDN": playground.cdn,
-    }
-    text = "".join(f"{key}={value}\n" for key, value in settings.items())
-    (stack.folder / ".env").write_text(text)
-    await asyncio.to_thread(stack.compose, "up", "--detach")
+async def page(playground: Playground) -> AsyncIterator[Page]:
+    """The door to it."""
     async with playground.connect() as page:
-        stack.page = page
+        yield page
+
+
+@pytest_asyncio.fixture(**module_wide)
+async def running(stack: Stack, playground: Playground, small_image: str) -> AsyncIterator[Stack]:
+    """Bot and proxy, started."""
+    (stack.folder / "lab.toml").write_text(LAB.format(image=small_image))
+    stack.configure(
+        DISCORD_TOKEN=playground.bot_token,
+        STUDY_BOT_API_BASE=playground.api,
+        STUDY_BOT_GATEWAY=playground.gateway,
+        STUDY_BOT_CDN=playground.cdn,
+    )
+
+    async def installation() -> str | None:
+        said = await asyncio.to_thread(stack.inside, "bot", "python3", "-c", INSTALLATION)
+        return None if said.startswith("failed") else said.strip()
+
+    await asyncio.to_thread(stack.compose, "up", "--detach")
+    try:
+        stack.installation = await until(installation, within_s=60)
         yield stack
+    finally:
+        await asyncio.to_thread(stack.compose, "stop")
 
 
 @pytest.mark.asyncio(loop_scope="module")
-async def test_the_bot_logs_in_and_both_are_healthy(running: Stack) -> None:
-    assert running.page is not None
-    page = running.page
-
+async def test_the_bot_logs_in_and_both_are_healthy(running: Stack, page: Page) -> None:
     async def online() -> bool:
         return (await page.hello())["bot"]["online"]
 
@@ -191,23 +248,73 @@ async def test_the_bot_logs_in_and_both_are_healthy(running: Stack) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_what_the_chat_starts_comes_through_the_proxy(running: Stack, page: Page) -> None:
+    guild = await page.guild("夜話")
+    speaker = await page.person("話者", guild, owner=True)
+    channel = await page.channel(guild, "talk")
+    mine = ("docker", "ps", "--filter", f"label=study-bot.guild={guild}")
+
+    async def published() -> int | None:
+        lines = await asyncio.to_thread(lines_of, *mine, "--format", "{{.Ports}}")
+        found = re.search(r":(\d+)->8080", "".join(lines))
+        return int(found[1]) if found else None
+
+    async def gone() -> bool:
+        return not await asyncio.to_thread(lines_of, *mine, "-aq")
+
+    async def container(what: str, **options: str) -> dict[str, Any]:
+        return await page.do(
+            "slash",
+            as_=speaker,
+            channel=channel,
+            name=f"container {what}",
+            options={**options, "name": "web"},
+            wait=True,
+        )
+
+    async def launched() -> int | None:
+        # The first tries may come before the bot has found its host.
+        await container("run", image="hello")
+        with contextlib.suppress(AssertionError):
+            return await until(published, within_s=8)
+        return None
+
+    await page.slash(speaker, channel, "session start", title="コンテナ入門")
+    port = await until(launched, within_s=60)
+    async with aiohttp.ClientSession() as web, web.get(f"http://127.0.0.1:{port}/") as answer:
+        assert await answer.text() == "hello\n"
+    said = await container("exec", command="cat /www/index.html")
+    assert "hello" in json.dumps(said["messages"])
+    await container("remove")
+    await until(gone, within_s=30)
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_neither_has_more_rights_than_it_needs(running: Stack) -> None:
-    def look() -> None:
-        for service, ids in (("bot", "10001:10001"), ("engine-proxy", "0:10001")):
-            assert running.inside(service, "sh", "-c", "echo $(id -u):$(id -g)").strip() == ids
-            status = running.inside(service, "cat", "/proc/1/status")
-            assert re.search(r"^CapBnd:\t0+$", status, re.MULTILINE)
-            assert re.search(r"^NoNewPrivs:\t1$", status, re.MULTILINE)
-            assert "Read-only file system" in running.inside(service, "touch", "/x")
-        assert "No such file" in running.inside("bot", "ls", "/var/run/docker.sock")
-        assert "Read-only file system" in running.inside("bot", "rm", "/run/engine/engine.sock")
-        assert running.inside("engine-proxy", "sh", "-c", "ls /sys/class/net").split() == ["lo"]
-        environment = running.inside("engine-proxy", "env")
-        assert "DISCORD_TOKEN" not in environment
-
-    await asyncio.to_thread(look)
+    for service, ids in (("bot", "10001:10001"), ("engine-proxy", "0:10001")):
+        found = await asyncio.to_thread(running.inside, service, "sh", "-c", LOOK)
+        assert f"\nids {ids}\n" in found, found
+        assert re.search(r"^CapBnd:\t0+$", found, re.MULTILINE)
+        assert re.search(r"^NoNewPrivs:\t1$", found, re.MULTILINE)
+        assert "'/x': Read-only file system" in found
+        if service == "bot":
+            assert "'/var/run/docker.sock': No such file or directory" in found
+            assert "'/run/engine/x': Read-only file system" in found
+        else:
+            assert "\nnetworks lo\n" in found
+            assert "DISCORD_TOKEN" not in found
 
 
+LOOK = """
+exec 2>&1
+echo && echo ids $(id -u):$(id -g)
+cat /proc/1/status
+touch /x
+touch /run/engine/x && rm /run/engine/x
+ls /var/run/docker.sock
+echo && echo networks $(ls /sys/class/net)
+env
+"""
 LAWFUL = """
 import json, sys
 from bot.lab.drivers import ContainerSpec

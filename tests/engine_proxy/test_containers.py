@@ -144,6 +144,7 @@ HOST_CONFIGS: list[Json] = [
     {"CpusetCpus": "0"},
     {"PidsLimit": 0},
     {"PidsLimit": -1},
+    {"PidsLimit": True},
     {"PidsLimit": None},
     {"Ulimits": [{"Name": "memlock", "Soft": -1, "Hard": -1}]},
     {"Ulimits": [{"Name": "nofile", "Soft": 2**31, "Hard": 2**31}]},

@@ -22,9 +22,9 @@ from bot.lab.drivers.docker import DockerDriver
 from bot.lab.errors import EngineRefused, HostUnreachable
 from bot.lab.model import HostSettings, Port, Resources
 from tests.lab import images
-from tests.lab.registry import Registry, free_port, registry
+from tests.lab.registry import free_port, registry
 
-ENGINE = "unix:///var/run/docker.sock"
+ENGINE = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
 INSTALLATION = f"proxy-test-{secrets.token_hex(4)}"
 LABELS = {"study-bot.installation": INSTALLATION}
 IMAGE = f"{INSTALLATION}:1"
@@ -35,10 +35,11 @@ PLACE = f"10.213.{200 + secrets.randbelow(40)}.{16 * secrets.randbelow(16)}/28"
 @pytest.fixture(scope="module")
 def engine() -> Iterator[docker.DockerClient]:
     """The engine itself, as its owner sees it; whatever carries our label goes at the end."""
-    try:
-        client = docker.DockerClient(ENGINE, version="auto")
-    except docker.errors.DockerException as error:
-        pytest.skip(f"no Docker Engine answers here: {error}")
+    if not ENGINE.startswith("unix://"):
+        pytest.skip(f"{ENGINE} is no Docker Engine of this machine")
+    if not Path(ENGINE.removeprefix("unix://")).is_socket():
+        pytest.skip(f"no Docker Engine listens at {ENGINE}")
+    client = docker.DockerClient(ENGINE, version="auto")
     client.images.load(images.archive(images.Recipe(IMAGE, volumes=("/data",))))
     mine = {"label": f"study-bot.installation={INSTALLATION}"}
     yield client
@@ -50,21 +51,15 @@ def engine() -> Iterator[docker.DockerClient]:
     client.close()
 
 
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    """A registry, for pulls that take a few layers."""
-    with registry(tmp_path_factory.mktemp("registry")) as found:
-        yield found
-
-
 @contextlib.contextmanager
 def proxy(folder: Path, **settings: str) -> Iterator[Path]:
     """Run the proxy as a program of its own; its socket."""
     listen = folder / "engine.sock"
+    settings = {"ENGINE": ENGINE, **settings, "LISTEN": str(listen)}
     environment = {f"STUDY_BOT_PROXY_{key}": value for key, value in settings.items()}
     process = subprocess.Popen(
         [sys.executable, "-m", "bot.engine_proxy"],
-        env={**os.environ, **environment, "STUDY_BOT_PROXY_LISTEN": str(listen)},
+        env={**os.environ, **environment},
     )
     try:
         until = time.monotonic() + 10
@@ -79,12 +74,9 @@ def proxy(folder: Path, **settings: str) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def socket(
-    engine: docker.DockerClient, places: Registry, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Path]:
+def socket(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The proxy's socket, before the real engine."""
-    folder = tmp_path_factory.mktemp("proxy")
-    with proxy(folder, PORTS="1024-65535", MIRROR=places.address) as listen:
+    with proxy(tmp_path_factory.mktemp("proxy"), PORTS="1024-65535") as listen:
         yield listen
 
 
@@ -174,21 +166,24 @@ def test_output_arrives_while_the_command_still_runs(socket: Path, driver: Docke
     assert pieces[0][1] < 1 < 2 <= pieces[-1][1] + 0.2
 
 
-def test_a_pull_comes_through_the_mirror_with_its_progress(
-    driver: DockerDriver, places: Registry
-) -> None:
+@pytest.mark.usefixtures("engine")
+def test_a_pull_comes_through_the_mirror_with_its_progress(tmp_path: Path) -> None:
     name = f"{INSTALLATION}-pulled"
     recipe = images.Recipe(name, extra_layers=(3_000_000, 200_000), seed=secrets.randbits(32))
-    places.offer(ENGINE, recipe, f"library/{name}:2")
     reports: list[PullProgress] = []
 
-    image = driver.pull(f"{name}:2", mirror=places.address, progress=reports.append)
-    driver.remove_image(f"{name}:2")
+    with registry(tmp_path) as mirror, proxy(tmp_path, MIRROR=mirror.address) as listen:
+        mirror.offer(ENGINE, recipe, f"library/{name}:2")
+        driver = DockerDriver(HostSettings("lab", f"unix://{listen}"))
+        image = driver.pull(f"{name}:2", mirror=mirror.address, progress=reports.append)
+        driver.remove_image(f"{name}:2")
+        left = driver.image(image.id)
+        driver.close()
 
     assert f"{name}:2" in image.tags
     assert reports[-1].fraction == 1
     assert len(reports[-1].layers) == 3
-    assert driver.image(image.id) is None
+    assert left is None
 
 
 @pytest.fixture

@@ -291,7 +291,8 @@ NETWORKS: list[dict[str, Any]] = [
     {"Options": {BRIDGE: "docker0"}},
     {"Options": {BRIDGE: "eth0"}},
     {"Options": {BRIDGE: "sblx1"}},
-    {"Options": {BRIDGE: "sblc1234567890ab"}},
+    {"Options": {BRIDGE: "sblc0123456789ab"}},
+    {"Options": {BRIDGE: "sblcp0123456789a"}},
     {"Options": {BRIDGE: "sblc1", "parent": "eth0"}},
     {"Options": {BRIDGE: "sblc1", "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0"}},  # noqa: S104
     {"IPAM": None},

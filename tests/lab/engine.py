@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import secrets
 from collections.abc import Iterator
@@ -72,7 +73,9 @@ class Bench:
         return f"{self.installation}-{what}-{self._numbers}"
 
     def load(self, recipe: Recipe) -> str:
-        """Put an image there; it goes with the bench."""
+        """Put an image there, of an id that nobody else has; it goes with the bench."""
+        labels = {**recipe.labels, "study-test": self.installation}
+        recipe = dataclasses.replace(recipe, labels=labels)
         self.client.images.load(archive(recipe))
         return self.later_remove(recipe.reference)
 

@@ -103,6 +103,9 @@ class PrivateEngine:
     def hang(self) -> None:
         """Stop the daemon in its tracks: it takes connections and doesn't answer."""
         self.process.send_signal(signal.SIGSTOP)
+        # On a busy machine it may answer once more before it really stands still.
+        while self.process.status() != psutil.STATUS_STOPPED:
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Let it go on."""
@@ -127,8 +130,13 @@ class PrivateEngine:
 
 
 @contextmanager
-def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[PrivateEngine]:
-    """Start an engine of one's own, with so much disk if that matters; take it away after."""
+def private_engine(
+    *options: str, data_bytes: int | None = None, disk: Path | None = None
+) -> Iterator[PrivateEngine]:
+    """Start an engine of one's own, and take it away after.
+
+    `data_bytes`: how much room it has; `disk`: a file with a file system that it has for it.
+    """
     missing = [name for name in NEEDED if shutil.which(name) is None]
     if os.geteuid() != 0 or missing:
         pytest.skip(f"an engine of one's own needs root and {', '.join(missing) or 'nothing else'}")
@@ -136,7 +144,11 @@ def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[Pri
     folder = Path(tempfile.mkdtemp(prefix=f"{name}-", dir="/tmp"))
     for part in ("data", "run", "exec"):
         (folder / part).mkdir()
-    mount_data = f"mount -t tmpfs -o size={data_bytes} tmpfs {folder}/data" if data_bytes else ""
+    mount_data = ""
+    if data_bytes:
+        mount_data = f"mount -t tmpfs -o size={data_bytes} tmpfs {folder}/data"
+    elif disk:
+        mount_data = f"mount -o loop {disk} {folder}/data"
     script = folder / "start.sh"
     script.write_text(START.format(folder=folder, mount_data=mount_data))
     with (folder / "init.log").open("wb") as log:
@@ -151,7 +163,7 @@ def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[Pri
         )
     engine: PrivateEngine | None = None
     try:
-        init = _init_of(first)
+        init = _init_of(first, folder / "init.log")
         engine = PrivateEngine(folder, name, _connect(name, init), init)
         engine.start(*options)
         yield engine
@@ -163,7 +175,7 @@ def private_engine(*options: str, data_bytes: int | None = None) -> Iterator[Pri
         _clean_up(folder, name)
 
 
-def _init_of(first: subprocess.Popen[bytes]) -> int:
+def _init_of(first: subprocess.Popen[bytes], log: Path) -> int:
     """Wait for the first process in the namespaces to have set them up."""
     until = time.monotonic() + 10
     while time.monotonic() < until and first.poll() is None:
@@ -171,7 +183,7 @@ def _init_of(first: subprocess.Popen[bytes]) -> int:
             if child.name() == "tini":
                 return child.pid
         time.sleep(0.02)
-    pytest.skip("no namespaces can be made here")
+    pytest.skip(f"no namespaces can be made here: {log.read_text()}")
 
 
 def _connect(name: str, init: int) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +28,7 @@ from bot.lab.errors import (
     NoLab,
     OneLaunchAtATime,
     PortTaken,
+    PullCancelled,
     SessionFull,
     TemplatesOnly,
     TooLargeForHost,
@@ -266,6 +270,27 @@ async def test_an_image_removed_behind_our_back_is_pulled_again(here: LabWorld):
     here.driver.remove_image("study/hello:latest")
     here.driver.registry = {"study/hello:latest": Offered()}
     assert (await here.run(MODERATOR)).state is State.RUNNING
+
+
+async def test_after_a_pull_was_cancelled_the_next_one_is_not(here: LabWorld):
+    here.driver.registry = {"redis:7": Offered()}
+    here.driver.pull_step_seconds = 0.05
+    unheard: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: unheard.append(told))
+    cancelled = threading.Event()
+    images = here.lab.images
+    pulls = [
+        asyncio.create_task(images.pull(here.session, SPEAKER, "redis:7", lambda _: None, flag))
+        for flag in (cancelled, cancelled)
+    ]
+    await asyncio.sleep(0.1)
+    cancelled.set()
+    for ended in await asyncio.gather(*pulls, return_exceptions=True):
+        assert isinstance(ended, PullCancelled)
+    again = await images.pull(here.session, SPEAKER, "redis:7", lambda _: None, threading.Event())
+    assert again.tags == ("redis:7",)
+    gc.collect()
+    assert unheard == []
 
 
 async def test_a_launch_is_taken_back_while_it_pulls(here: LabWorld):

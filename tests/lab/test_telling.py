@@ -91,3 +91,19 @@ def test_what_we_made_is_known_by_its_name():
     assert network_id_of(installation, network_name(installation, 7)) == 7
     assert network_id_of("f" * 16, network_name(installation, 7)) is None
     assert network_id_of(installation, engine_name(installation, 7)) is None
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("TooManyInstances", "a limit"),
+        ("TemplatesOnly", "not allowed"),
+        ("BadName", "couldn't be used as typed"),
+        ("ImageNotFound", "not there"),
+        ("HostUnreachable", "the lab's host"),
+        (reasons.EXPIRED, "its time ran out"),
+        ("SomethingElse", "SomethingElse"),
+    ],
+)
+def test_the_record_says_in_words_why(why: str, said: str):
+    assert reasons.in_short(why, words("en")) == said

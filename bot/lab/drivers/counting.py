@@ -12,7 +12,7 @@ from bot.lab.drivers.refusals import Refused
 from bot.lab.drivers.wire import Wire
 from bot.lab.errors import ContainerGone, NotRunning
 
-# How long it is taken for granted that the kernel's files can't be read.
+# Seconds after which the kernel's files are tried again where they couldn't be read.
 AGAIN_AFTER = 60.0
 
 
@@ -22,7 +22,8 @@ class Counting:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._groups: dict[str, kernel.Group] = {}
-        self._elsewhere_until = 0.0
+        # Until when it is taken for granted of which that the kernel doesn't show them.
+        self._elsewhere_until: dict[str, float] = {}
 
     def read(self, engine_id: str, *, with_size: bool) -> Counters:
         """Read once. Raises `NotRunning`, `ContainerGone`."""
@@ -36,12 +37,13 @@ class Counting:
 
     def reads_kernel(self, engine_id: str) -> bool:
         """Try whether the kernel's files of a running container can be read."""
-        self._elsewhere_until = 0.0
+        self._elsewhere_until.pop(engine_id, None)
         return self._from_kernel(engine_id) is not None
 
     def forget(self, engine_id: str) -> None:
         """Drop what was remembered of a container that is gone."""
         self._groups.pop(engine_id, None)
+        self._elsewhere_until.pop(engine_id, None)
 
     def _from_kernel(self, engine_id: str) -> Counters | None:
         group = self._groups.get(engine_id)
@@ -50,7 +52,7 @@ class Counting:
                 return group.read()
             except OSError:  # it ended, or was started anew under another parent
                 self.forget(engine_id)
-        if time.monotonic() < self._elsewhere_until:
+        if time.monotonic() < self._elsewhere_until.get(engine_id, 0.0):
             return None
         process_id = self._running(engine_id)
         try:
@@ -59,7 +61,7 @@ class Counting:
         except (kernel.NotHere, OSError):
             self.forget(engine_id)
             self._running(engine_id)  # it may have ended this moment, which says nothing
-            self._elsewhere_until = time.monotonic() + AGAIN_AFTER
+            self._elsewhere_until[engine_id] = time.monotonic() + AGAIN_AFTER
             return None
 
     def _running(self, engine_id: str) -> int:

@@ -146,7 +146,9 @@ class DockerDriver:
                 "POST", "/containers/create", query=query, body=body, seconds=WORK
             )
         except Refused as refused:
-            raise refusals.of_create(refused, name=spec.name, image=spec.image) from refused
+            ours = self._wire.spoken().architecture
+            error = refusals.of_create(refused, name=spec.name, image=spec.image, ours=ours)
+            raise error from refused
         return str(made["Id"])
 
     def start(self, engine_id: str) -> None:

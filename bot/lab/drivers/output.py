@@ -64,22 +64,21 @@ class Tail:
     def __init__(self, most: int) -> None:
         self._most = most
         self._parts: deque[bytes] = deque()
-        self._size = 0
-        self._was_cut = False
+        self._size = self._fed = 0
 
     def feed(self, part: bytes) -> None:
         """Take more, and forget what is too far back."""
         self._parts.append(part)
         self._size += len(part)
-        while self._size - len(self._parts[0]) >= self._most:
+        self._fed += len(part)
+        while self._parts and self._size - len(self._parts[0]) >= self._most:
             self._size -= len(self._parts.popleft())
-            self._was_cut = True
 
     def text(self) -> bytes:
         """Return it, beginning with a whole line where it was cut."""
         whole = b"".join(self._parts)
         last = whole[-self._most :] if self._most > 0 else b""
-        if self._was_cut or len(last) < len(whole):
+        if self._fed > len(last):
             _, newline, rest = last.partition(b"\n")
             return rest if newline and rest else last
         return last

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.lab.errors import BadImageName
 
 # What may stand in a reference or an image's id, and so in the path of a call about it.
-_REFERENCE = re.compile(r"[a-z0-9][a-z0-9._:/@-]*(?::[\w.-]+)?", re.ASCII)
+_REFERENCE = re.compile(r"[a-z0-9][a-z0-9._:/-]*(?::[\w.-]+)?(?:@[a-z0-9]+:[a-f0-9]+)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def is_disk_full(reason: str) -> bool:
     return "no space left on device" in reason or "disk quota exceeded" in reason
 
 
-def of_create(refused: Refused, *, name: str, image: str) -> StudyBotError:
+def of_create(refused: Refused, *, name: str, image: str, ours: str) -> StudyBotError:
     """Say why a container wasn't made."""
     why = refused.reason.lower()
     if "no such image" in why:
@@ -117,7 +117,7 @@ def of_create(refused: Refused, *, name: str, image: str) -> StudyBotError:
     if "no command specified" in why:
         return BadCommand(why=one_line(refused.reason))
     if any(sign in why for sign in _OTHER_PLATFORM):
-        return WrongArchitecture(image=image, theirs=OTHER_PROCESSORS, ours="")
+        return WrongArchitecture(image=image, theirs=OTHER_PROCESSORS, ours=ours)
     return refused
 
 

@@ -13,8 +13,10 @@ from bot.lab.drivers.unix import UnixAdapter
 from bot.lab.model import HostSettings
 
 POOL = 32
-# OpenSSH's default MaxSessions is 10 on a connection; each request under way is one.
-SSH_ROOM = 8
+# OpenSSH's default MaxSessions is 10 on a connection, and each request under way is one.
+# Those that stream may last: they leave room for the others.
+SSH_CALLS = 4
+SSH_STREAMS = 5
 BASE = "http+docker://engine"
 
 
@@ -31,14 +33,14 @@ class Transport:
         # Proxies and .netrc of the environment are for the world outside.
         self.session.trust_env = False
         self._ssh: SSHAdapter | None = None
-        self._room: threading.BoundedSemaphore | None = None
+        self._rooms: tuple[threading.Semaphore, threading.Semaphore] | None = None
         if address.startswith("unix://"):
             adapter: HTTPAdapter = UnixAdapter(
                 "http+unix://" + address.removeprefix("unix://"), max_pool_size=POOL
             )
         elif address.startswith("ssh://"):
             adapter = self._ssh = SSHAdapter(address, max_pool_size=POOL)
-            self._room = threading.BoundedSemaphore(SSH_ROOM)
+            self._rooms = threading.Semaphore(SSH_CALLS), threading.Semaphore(SSH_STREAMS)
         elif address.startswith("tcp://"):
             adapter = HTTPAdapter(pool_maxsize=POOL)
             self.base = self._over_tcp(address.removeprefix("tcp://"), settings.tls_folder)
@@ -47,12 +49,12 @@ class Transport:
         self.session.mount(self.base, adapter)
 
     @contextmanager
-    def room(self) -> Generator[None]:
+    def room(self, *, streamed: bool) -> Generator[None]:
         """Wait for one's turn where only so many requests fit at a time."""
-        if self._room is None:
+        if self._rooms is None:
             yield
             return
-        with self._room:
+        with self._rooms[streamed]:
             yield
 
     def is_dead(self) -> bool:

@@ -151,7 +151,7 @@ class Wire:
         streamed: bool = False,
     ) -> Generator[requests.Response]:
         transport = self._connected()
-        with transport.room():
+        with transport.room(streamed=streamed):
             try:
                 response = transport.session.request(
                     method,

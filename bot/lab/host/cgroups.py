@@ -80,7 +80,7 @@ def lay(share: Share, *, driver: str, version: str) -> bool:
 
 def take_away() -> list[str]:
     """Take all of it away; return what had to stay because instances are still in it."""
-    kept = _take_slices_away()
+    kept = set(_take_slices_away())
     for folder in mounts(_MOUNTS.read_text()).roots:
         parent = folder / _PARENT
         for each in (*(parent / child for child in _CHILDREN), parent):
@@ -89,8 +89,8 @@ def take_away() -> list[str]:
             except FileNotFoundError:
                 continue
             except OSError:
-                kept.append(str(each))
-    return kept
+                kept.add(f"/{each.relative_to(folder)}")
+    return sorted(kept)
 
 
 def laid_limit(driver: str, version: str) -> int | None:

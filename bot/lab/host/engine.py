@@ -4,9 +4,12 @@ Only what a driver has no business with: what kind of engine it is, and putting 
 image there.
 """
 
+import contextlib
 import http.client
+import io
 import json
 import socket
+import tarfile
 import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +72,21 @@ class LocalEngine:
         config: dict[str, Any] = json.loads(body).get("Config") or {}
         return config.get("Labels") or {}
 
+    def image_file(self, name: str, path: str) -> bytes | None:
+        """Return a file of a local image; None when there is no such image or file."""
+        status, body = self._ask("GET", f"/images/{name}/get", fine=(404, 500))
+        if status != 200:
+            return None
+        with tarfile.open(fileobj=io.BytesIO(body)) as saved:
+            for member in saved:
+                layer = saved.extractfile(member)
+                with contextlib.suppress(tarfile.TarError, KeyError):
+                    if layer is not None and not member.name.endswith(".json"):
+                        with tarfile.open(fileobj=layer) as files:
+                            found = files.extractfile(path)
+                            return found.read() if found is not None else None
+        return None
+
     def import_image(self, repository: str, archive: bytes, labels: dict[str, str]) -> None:
         """Make an image of a root file system."""
         query = [("fromSrc", "-"), ("repo", repository), ("tag", "latest")]
@@ -96,8 +114,15 @@ class LocalEngine:
         finally:
             connection.close()
         if answer.status >= 400 and answer.status not in fine:
-            raise EngineSaidNo(why=text.decode(errors="replace").strip())
+            raise EngineSaidNo(why=_reason(text))
         return answer.status, text
+
+
+def _reason(answer: bytes) -> str:
+    try:
+        return json.loads(answer)["message"]
+    except (ValueError, KeyError, TypeError):
+        return answer.decode(errors="replace").strip()
 
 
 class _SocketConnection(http.client.HTTPConnection):

@@ -9,11 +9,9 @@ import io
 import struct
 import tarfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-
-from bot.errors import N_, OperatorError
 
 PROBE_IMAGE = "study/probe:latest"
 LABEL_LAID = "study-bot.laid"
@@ -23,16 +21,8 @@ LISTENS_ON = 8080
 SILENCE_SECONDS = 2
 _APPLETS = ("sh", "cat", "grep", "httpd", "ip", "nc", "ping", "sed", "sleep", "timeout")
 _LAID_FILE = "laid"
+BUSYBOX_FILE = "bin/busybox"
 _INTERPRETER_SEGMENT = 3  # PT_INTERP: there only in programs that need a loader
-
-
-class NoStaticBusybox(OperatorError):
-    """Nothing to make the probe of."""
-
-    message = N_(
-        "A statically linked busybox is needed for the probe; please install it (Debian and"
-        " Ubuntu: apt-get install busybox-static) and run this again."
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,34 +66,33 @@ class Laid:
             return None
 
 
-def find_busybox(preferred: Path | None = None) -> bytes:
-    """Return the bytes of a busybox that runs by itself.
-
-    Raises:
-        NoStaticBusybox: none is installed.
-    """
+def find_busybox(preferred: Path | None = None) -> bytes | None:
+    """Return the bytes of an installed busybox that runs by itself; None: there is none."""
     for path in (preferred, *BUSYBOX):
-        if path is not None and path.is_file() and _is_static(data := path.read_bytes()):
+        if path is not None and path.is_file() and is_static(data := path.read_bytes()):
             return data
-    raise NoStaticBusybox
+    return None
 
 
 def probe_archive(busybox: bytes, laid: Laid) -> tuple[bytes, str]:
-    """Return the image's root file system, and the digest that tells whether it's the same."""
+    """Return the image's root file system, and the digest that tells whether it still will do.
+
+    Addresses come and go with networks: for them alone it isn't made anew.
+    """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for folder in ("bin", "tmp"):
             entry = tarfile.TarInfo(folder)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             archive.addfile(entry)
-        _add(archive, "bin/busybox", busybox, 0o755)
+        _add(archive, BUSYBOX_FILE, busybox, 0o755)
         _add(archive, _LAID_FILE, str(laid).encode(), 0o644)
         for applet in _APPLETS:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
             archive.addfile(entry)
-    data = buffer.getvalue()
-    return data, hashlib.sha256(data).hexdigest()
+    lasting = replace(laid, addresses=(), neighbours=())
+    return buffer.getvalue(), hashlib.sha256(busybox + str(lasting).encode()).hexdigest()
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
@@ -112,7 +101,7 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes, mode: int) -> None:
     archive.addfile(entry, io.BytesIO(data))
 
 
-def _is_static(data: bytes) -> bool:
+def is_static(data: bytes) -> bool:
     """Say whether an ELF program asks for no loader."""
     if data[:4] != b"\x7fELF":
         return False

@@ -13,7 +13,14 @@ from pathlib import Path
 from bot.errors import N_, OperatorError
 from bot.lab.host import boot, cgroups, firewall
 from bot.lab.host.engine import LocalEngine
-from bot.lab.host.probe import LABEL_LAID, PROBE_IMAGE, Laid, find_busybox, probe_archive
+from bot.lab.host.probe import (
+    BUSYBOX_FILE,
+    LABEL_LAID,
+    PROBE_IMAGE,
+    Laid,
+    find_busybox,
+    probe_archive,
+)
 from bot.lab.host.rules import Family
 from bot.lab.host.surroundings import boot_id, neighbours, own_addresses
 from bot.lab.model import HostSettings
@@ -35,6 +42,15 @@ class RootlessEngine(OperatorError):
     message = N_(
         "This engine runs without root, in a network of its own where the host's firewall sees"
         " nothing. The lab needs an ordinary Docker Engine."
+    )
+
+
+class NoStaticBusybox(OperatorError):
+    """Nothing to make the probe of."""
+
+    message = N_(
+        "A statically linked busybox is needed for the probe; please install it (Debian and"
+        " Ubuntu: apt-get install busybox-static) and run this again."
     )
 
 
@@ -62,7 +78,6 @@ def set_up_host(
     kind = engine.kind()
     if kind.is_rootless:
         raise RootlessEngine
-    program = find_busybox(busybox)
     for family in firewall.families():
         changed = firewall.lay(family, settings.subnet)
         yield Step(changed, f"The {_FAMILIES[family]} firewall {_now(changed)} the lab's rules.")
@@ -73,7 +88,7 @@ def set_up_host(
         f"A parent cgroup {_now(changed, 'keeps')} all instances together within"
         f" {share.memory_bytes / 1024**3:.1f} GB of memory and {share.cpus:g} CPUs.",
     )
-    changed = _put_probe(settings, engine, share, program)
+    changed = _put_probe(settings, engine, share, busybox)
     yield Step(changed, f"The engine {_now(changed)} the probe's image, {PROBE_IMAGE}.")
     if boot.has_systemd():
         changed = boot.lay(settings)
@@ -126,8 +141,12 @@ def _gone(changed: bool) -> str:
 
 
 def _put_probe(
-    settings: HostSettings, engine: LocalEngine, share: cgroups.Share, busybox: bytes
+    settings: HostSettings, engine: LocalEngine, share: cgroups.Share, preferred: Path | None
 ) -> bool:
+    # At boot nobody says where one is: the one of last time does as well.
+    busybox = find_busybox(preferred) or engine.image_file(PROBE_IMAGE, BUSYBOX_FILE)
+    if busybox is None:
+        raise NoStaticBusybox
     laid = Laid(
         boot_id=boot_id(),
         subnet=settings.subnet,

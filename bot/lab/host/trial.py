@@ -9,7 +9,6 @@ import secrets
 import socket
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,6 +27,7 @@ from bot.lab.errors import LabError, PortTaken, SubnetTaken
 from bot.lab.host import probe
 from bot.lab.host.cgroups import cgroup_parent
 from bot.lab.model import HostSettings, Port, Resources
+from bot.lab.threads import Threads
 
 # A check that was killed is over by then for sure.
 _LIVES = timedelta(seconds=60)
@@ -73,7 +73,7 @@ class Trial:
         self._key = secrets.token_hex(4)
         self._containers: list[str] = []
         self._networks: list[str] = []
-        self._threads = ThreadPoolExecutor(8, thread_name_prefix="lab-probe")
+        self._threads = Threads(8, "lab-probe")
 
     def run(self, targets: Targets) -> Result:
         """Try what `targets` names."""

@@ -97,7 +97,9 @@ def _listed(path: Path, text: str, problems: Iterable[Problem]) -> BadLabFile:
 
 
 def _sentence(what: str) -> str:
-    return what if what.endswith((".", "?")) else f"{what}."
+    """End it, and keep it on its one line whatever the file has in it."""
+    shown = "".join(one if one.isprintable() else repr(one)[1:-1] for one in what)
+    return shown if shown.endswith((".", "?")) else f"{shown}."
 
 
 def _problem(error: ErrorDetails) -> Problem:

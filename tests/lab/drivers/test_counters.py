@@ -146,7 +146,8 @@ def test_a_hundred_readings_take_no_time(real: Bench):
     started = time.perf_counter()
     for _ in range(100):
         real.driver.counters(engine_id)
-    assert time.perf_counter() - started < 0.2
+    # The engine itself would take a hundred seconds for them.
+    assert time.perf_counter() - started < 1
 
 
 class TestLayouts:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bot.lab.drivers import ContainerState
 from bot.lab.drivers.safety import LOG_BYTES
+from bot.lab.errors import EngineRefused
 from bot.lab.model import Resources
-from tests.lab.engine import Bench, Recipe
+from tests.lab.engine import Bench, Recipe, bench, private_engine
 
 MIB = 1024**2
 FOLDERS = ("/tmp", "/var/cache/x")  # noqa: S108 - inside containers
@@ -125,7 +129,7 @@ class TestMemory:
 
 class TestProcesses:
     def test_a_fork_bomb_goes_nowhere(self, real: Bench):
-        engine_id = real.run("sh", "-c", "b() { b | b & }; b; sleep 600", resources=SMALL)
+        engine_id = real.run("sh", "-c", "b() { b | b & }; b & exec sleep 600", resources=SMALL)
         time.sleep(2)
         counters = real.driver.counters(engine_id)
         assert counters.processes is not None
@@ -209,6 +213,52 @@ class TestDisk:
         assert len(last) <= 50_000
         assert last.endswith(b"xthe end\n")
         assert last.startswith(b"xxx")
+
+
+@pytest.mark.slow
+class TestDiskBoundByTheDriver:
+    """On a host whose storage driver can: the root can be written, up to the limit."""
+
+    @pytest.fixture
+    def own(self, tmp_path: Path) -> Iterator[Bench]:
+        program = shutil.which("mkfs.btrfs")
+        if program is None or "btrfs" not in Path("/proc/filesystems").read_text():
+            pytest.skip("no btrfs here: sudo apt-get install btrfs-progs")
+        disk = tmp_path / "disk"
+        with disk.open("wb") as file:
+            file.truncate(300 * MIB)
+        subprocess.run([program, "-q", disk], check=True)
+        with (
+            private_engine("--storage-driver=btrfs", disk=disk) as engine,
+            bench(engine.address) as used,
+        ):
+            yield used
+
+    def test_who_fills_it_meets_the_limit_and_nobody_else_does(self, own: Bench):
+        facts = own.driver.facts()
+        assert (facts.storage_driver, facts.can_limit_disk) == ("btrfs", True)
+        reference = own.load(Recipe(own.name("volumes") + ":1", volumes=("/data",)))
+        bounds = Resources(0.5, 64 * MIB, 30 * MIB, 32)
+        engine_id = own.run(
+            "sleep", "600", image=reference, resources=bounds, limit_disk=True, volumes=("/data",)
+        )
+        fill = "dd if=/dev/zero of={}/fill bs=1M count=200 conv=fsync 2>&1; ls -l {}/fill"
+        _, output = inside(own, engine_id, fill.format("", ""))
+        assert "quota exceeded" in output
+        _, output = inside(own, engine_id, fill.format("/data", "/data"))
+        assert "No space left" in output
+        size = own.driver.counters(engine_id, with_size=True).disk_used_bytes
+        assert size is not None
+        assert 10 * MIB < size <= 31 * MIB
+        other = own.run("sleep", "600", image=reference, limit_disk=True, resources=bounds)
+        exit_code, _ = inside(own, other, "dd if=/dev/zero of=/some bs=1M count=5 conv=fsync")
+        assert exit_code == 0
+
+    def test_elsewhere_the_limit_is_refused_and_not_pretended(self, real: Bench):
+        if real.driver.facts().can_limit_disk:
+            pytest.skip("this machine's engine can")
+        with pytest.raises(EngineRefused, match=r"storage-opt|overlay"):
+            real.driver.create(real.spec("true", limit_disk=True))
 
 
 class TestCPU:

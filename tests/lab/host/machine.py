@@ -12,14 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.lab.images import BUSYBOX
 from tests.lab.private import PrivateEngine, private_engine
 
 ROOT = Path(__file__).resolve().parents[3]
 # Runs the command line under the other name.
 RENAMED = """
 import sys
-from bot.lab.host import cgroups
+from bot.lab.host import cgroups, probe
 cgroups._PARENT = sys.argv[1]
+probe.BUSYBOX = () if "--none" in sys.argv else probe.BUSYBOX
+sys.argv = [each for each in sys.argv if each != "--none"]
 from bot.__main__ import main
 sys.exit(main(sys.argv[2:]))
 """
@@ -57,6 +60,14 @@ class Machine:
 
     def bot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `study-bot lab …` there."""
+        found = ("--busybox", str(BUSYBOX)) if "setup-host" in arguments else ()
+        return self._bot(*arguments, *found)
+
+    def without_busybox(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `study-bot lab …` as if no busybox were installed there."""
+        return self._bot(*arguments, "--none")
+
+    def _bot(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return self.inside(
             *(sys.executable, "-c", RENAMED, self.cgroup, "lab", *arguments),
             *("--file", str(self.lab_file)),

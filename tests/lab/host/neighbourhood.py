@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from tests.lab.host.machine import Machine
-from tests.lab.images import Recipe, archive
+from tests.lab.images import BUSYBOX, Recipe, archive
 
 WEB, MAIL, HOST_SERVICE, PUBLISHED = 80, 25, 8099, 39001
 METADATA, COMPANY, INTERNET = "169.254.169.254", "10.77.0.1", "8.8.4.4"
@@ -32,8 +32,8 @@ unshare --net sh -c '
   for each in {COMPANY_V6} {INTERNET_V6}; do ip -6 addr add $each/128 dev lo; done
   ip route add default via {MACHINE}
   ip -6 route add default via {MACHINE_V6}
-  busybox httpd -p {WEB} -h /tmp
-  busybox httpd -p {MAIL} -h /tmp
+  {BUSYBOX} httpd -p {WEB} -h /tmp
+  {BUSYBOX} httpd -p {MAIL} -h /tmp
   exec sleep 600
 ' &
 while [ "$(readlink /proc/$!/ns/net)" = "$(readlink /proc/$$/ns/net)" ]; do sleep 0.05; done
@@ -43,7 +43,7 @@ ip addr add {MACHINE}/30 dev up0
 ip -6 addr add {MACHINE_V6}/64 dev up0 nodad
 ip route replace default via 100.127.0.1
 ip -6 route replace default via fd8a::1
-busybox httpd -p {HOST_SERVICE} -h /tmp
+{BUSYBOX} httpd -p {HOST_SERVICE} -h /tmp
 echo $!
 wait
 """
@@ -88,7 +88,8 @@ class Neighbourhood:
 
     def _speaks(self, prefix: tuple[str, ...], place: Place) -> bool:
         said = self.machine.inside(
-            *(*prefix, "timeout", "3", "busybox", "nc", "-w", "2", place.address, str(place.port)),
+            *(*prefix, "timeout", "3", str(BUSYBOX), "nc", "-w", "2"),
+            *(place.address, str(place.port)),
             given="GET / HTTP/1.0\r\n\r\n",
         )
         return said.stdout.startswith("HTTP/")

@@ -32,6 +32,14 @@ FILES_2 = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _no_real_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep this machine's own cgroups out of it."""
+    empty = tmp_path / "no-mounts"
+    empty.touch()
+    monkeypatch.setattr(cgroups, "_MOUNTS", empty)
+
+
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cgroup file system as far as files can play one: new folders hold what a kernel puts."""
@@ -120,6 +128,14 @@ def test_systemd_gets_slices_inside_one_another(tmp_path: Path, monkeypatch: pyt
     assert cgroups.take_away() == []
     assert list(units.iterdir()) == []
     assert "stop studylab.slice" in (tmp_path / "calls").read_text()
+
+
+def test_a_parent_with_instances_in_it_stays(tree: Path, monkeypatch: pytest.MonkeyPatch):
+    mounted(tree, VERSION_2, monkeypatch)
+    (tree / "cgroup.subtree_control").touch()
+    cgroups.lay(SHARE, driver="cgroupfs", version="2")
+    # Folders with files in them don't go, like cgroups with processes.
+    assert cgroups.take_away() == ["/study-lab", "/study-lab/attendees", "/study-lab/lead"]
 
 
 def test_slices_with_instances_in_them_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -79,6 +79,23 @@ def test_what_is_laid_is_said_stays_and_goes_again(ours: Machine):
     assert ours.inside("sh", "-c", f"ls -d /sys/fs/cgroup/*/{ours.cgroup}").stdout == ""
 
 
+def test_at_the_next_boot_the_probe_needs_nothing_installed(set_up: Machine):
+    # Another boot is another note in the image: played by another subnet.
+    said = set_up.without_busybox("setup-host", "--subnet", "10.212.0.0/16")
+    assert said.returncode == 0, said.stderr
+    assert "The engine now has the probe's image" in said.stdout
+    assert (
+        set_up.docker("run", "--rm", PROBE, "/bin/cat", "/laid")
+        .splitlines()[1]
+        .endswith("10.212.0.0/16")
+    )
+    set_up.docker("rmi", PROBE)
+    said = set_up.without_busybox("setup-host")
+    assert "busybox-static" in said.stderr
+    # All that needs no probe stands all the same.
+    assert "-A INPUT -i sbl+ -j STUDY-LAB-IN" in set_up.tables()
+
+
 def test_on_a_host_that_was_set_up_the_protection_is_proven(set_up: Machine):
     done = checked(set_up)
     assert done.returncode == 0, done.stdout
