@@ -7,6 +7,7 @@ messages.py set       read {"English id": "Japanese"} as JSON from standard inpu
 """
 
 import fcntl
+import io
 import json
 import sys
 from collections.abc import Iterator
@@ -43,20 +44,23 @@ def read() -> Catalog:
 
 def write(catalogue: Catalog) -> None:
     """Write ja.po without dates or line numbers, so that it changes only when words do."""
-    with PO.open("wb") as file:
-        pofile.write_po(
-            file,
-            catalogue,
-            width=100,
-            omit_header=False,
-            no_location=False,
-            include_lineno=False,
-            sort_output=True,
-            ignore_obsolete=True,
-        )
-    lines = PO.read_text(encoding="utf-8").splitlines(keepends=True)
+    written = io.BytesIO()
+    pofile.write_po(
+        written,
+        catalogue,
+        width=100,
+        omit_header=False,
+        no_location=False,
+        include_lineno=False,
+        sort_output=True,
+        ignore_obsolete=True,
+    )
+    lines = written.getvalue().decode().splitlines(keepends=True)
     volatile = ('"POT-Creation-Date', '"PO-Revision-Date', '"Generated-By')
-    PO.write_text("".join(x for x in lines if not x.startswith(volatile)), encoding="utf-8")
+    # Whole or not at all: others read it at the same time.
+    unfinished = PO.with_suffix(".unfinished")
+    unfinished.write_text("".join(x for x in lines if not x.startswith(volatile)), encoding="utf-8")
+    unfinished.replace(PO)
 
 
 def updated() -> Catalog:
