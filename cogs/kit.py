@@ -22,6 +22,7 @@ from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
 from bot.sessions import Session, SessionService
 from bot.settings import Settings
 from bot.timeline import Dispatcher, Timeline
+from cogs.text import clip
 
 if TYPE_CHECKING:
     from cogs.live import LiveMessages
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 T = app_commands.locale_str
+
+# A message takes 2,000 characters.
+_LONGEST = 1900
+_LONGEST_PART = 300
 
 Interaction = discord.Interaction[Any]
 
@@ -191,10 +196,20 @@ async def report(interaction: Interaction, error: Exception) -> None:
         log.warning("could not tell", command=command, text=text, error=str(problem))
 
 
+def _of_ours(error: StudyBotError, _: Words) -> str:
+    """Write a refusal; what somebody typed may be longer than any message."""
+    params = {
+        name: clip(value, _LONGEST_PART) if isinstance(value, str) else value
+        for name, value in error.params.items()
+    }
+    return clip(_(error.message, **params), _LONGEST)
+
+
 def _sentence(error: Exception, _: Words, command: str, guild_id: int | None) -> str:
     if isinstance(error, StudyBotError):
-        log.info("refused", command=command, guild_id=guild_id, why=str(error))
-        return _(error.message, **error.params)
+        why = clip(str(error), _LONGEST)
+        log.info("refused", command=command, guild_id=guild_id, why=why)
+        return _of_ours(error, _)
     if isinstance(error, app_commands.AppCommandError) and (text := _of_command(error, _)):
         return text
     if isinstance(error, discord.Forbidden):

@@ -12,7 +12,9 @@ def clip(text: str, length: int) -> str:
 
 def one_line(text: str, length: int = 100) -> str:
     """Put `text` on one line as it was typed, its Markdown without effect."""
-    return discord.utils.escape_markdown(clip(" ".join(text.split()), length))
+    escaped = discord.utils.escape_markdown(clip(" ".join(text.split()), length))
+    # Of several masked links that escapes the first alone.
+    return escaped.replace("](", "]\\(")
 
 
 def plain_line(text: str, length: int = 100) -> str:

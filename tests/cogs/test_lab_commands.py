@@ -216,7 +216,7 @@ async def test_search_marks_what_is_official(here: LabStage):
     assert "⭐ 20000" in official
     assert "official" in official
     assert "official" not in next(line for line in lines if "evil/nginx" in line)
-    assert any(r"\[free](http" in line for line in lines)
+    assert any(r"\[free]\(http" in line for line in lines)
 
 
 async def test_without_the_hub_search_offers_what_is_here(here: LabStage):
