@@ -6,7 +6,7 @@ import pytest
 
 from bot.notes import render, split
 
-SHORT = 8_000
+SHORT = 4_000
 TIMES = 8
 # Straight: 8. By the square: 64. In between lies what a busy machine may add.
 MOST = 24
