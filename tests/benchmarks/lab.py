@@ -149,6 +149,7 @@ async def lab_lag(folder: Path) -> list[Figure]:
         idle = time.time()
         await _churn(here)
         ended = time.time()
+        await _remove(here, "warm")
         await asyncio.sleep(2)  # Until the last of it is written.
     samples = [tuple(map(float, line.split())) for line in lags.read_text().splitlines()]
     quiet = [late for at, late in samples if began <= at < idle]
