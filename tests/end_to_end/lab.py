@@ -182,7 +182,7 @@ class Lab:
         before = {one["id"] for one in self.rows(person)}
         record = await self.use(person, "container run", image=image, **options)
         found = [one for one in self.rows(person) if one["id"] not in before]
-        assert found, said(record)
+        assert found, f"{said(record)}\n{self.talk.bot.tail()}"
         return record, found[0]
 
     async def until(
