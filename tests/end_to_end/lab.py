@@ -90,16 +90,22 @@ async def sweep(data: Path, file: Path) -> None:
     assert status == 0, errors
 
 
-async def proven(bot: Bot, *, within_s: float = 45.0) -> None:
-    """Wait until the lab is there for attendees, or skip: this machine wasn't set up for it."""
+async def judged(bot: Bot, *, within_s: float = 45.0) -> str | None:
+    """Wait until it is known whether attendees may use the lab; return why not."""
 
     def look() -> bool:
         return bot.times("lab host proven") > 0 or bot.times("lab host not proven") > 0
 
     await until(look, within_s=within_s)
-    if not bot.times("lab host proven"):
-        whys = [one["why"] for one in bot.log if one.get("event") == "lab host not proven"]
-        pytest.skip(f"this machine's lab isn't proven, so attendees have none: {whys[-1]}")
+    if bot.times("lab host proven"):
+        return None
+    return [one["why"] for one in bot.log if one.get("event") == "lab host not proven"][-1]
+
+
+async def proven(bot: Bot) -> None:
+    """Wait until the lab is there for attendees, or skip: this machine wasn't set up for it."""
+    if (why := await judged(bot)) is not None:
+        pytest.skip(f"this machine's lab isn't proven, so attendees have none: {why}")
 
 
 async def up(bot: Bot, *, within_s: float = 20.0) -> None:

@@ -83,7 +83,8 @@ async def test_after_a_loss_of_power_every_container_is_known_and_the_channel_to
         asyncio.ensure_future(lab.use(person, "container run", image="hello"))
         for person in talk.attendees[:2]
     ]
-    await until(lambda: any(row["state"] == "launching" for row in lab.rows(talk.attendees[0])))
+    await until(lambda: all(lab.rows(person) for person in talk.attendees[:2]))
+    assert any(row["state"] in {"queued", "launching"} for row in lab.rows())
     await bot.kill()
     await asyncio.gather(*starting, return_exceptions=True)
     # The page is there without the bot.
