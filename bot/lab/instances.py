@@ -125,6 +125,10 @@ class Instances:
             or self._access.is_staff(by, instance, session)
         ]
 
+    async def shown_to_all(self) -> list[Instance]:
+        """Return the public ones of all guilds that haven't ended."""
+        return [one for one in await self._database.read(store.alive) if one.public]
+
     async def roster(self, session: Session) -> tuple[int, int]:
         """Return how many of a session's instances are up, and how many wait or start."""
         return await self._database.read(store.counts, session.id)

@@ -22,6 +22,7 @@ class LabCards:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._moving: set[int] = set()
+        self._began = services.clock()
 
     def kind(self) -> Kind:
         """Return the kind of live message that public cards are."""
@@ -40,11 +41,21 @@ class LabCards:
 
     async def run(self) -> None:
         """Have what moves drawn again every few seconds, until cancelled."""
+        await self._take_up()
         while True:
             moving, self._moving = self._moving, set()
             for instance_id in moving:
                 self._services.live.mark(LAB_CARD, instance_id)
             await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _take_up(self) -> None:
+        """Have a card for each that the last process asked for and found no time to show."""
+        for instance in await self._services.lab.instances.shown_to_all():
+            if instance.requested_at < self._began:
+                await self._services.timeline.put_live_message(
+                    LAB_CARD, instance.id, instance.guild_id, instance.channel_id
+                )
+                self._services.live.mark(LAB_CARD, instance.id)
 
 
 def _changed_by(event: Event) -> Iterable[int]:

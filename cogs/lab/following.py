@@ -73,7 +73,7 @@ class Following:
         reply = _Reply(self._services, interaction, instance)
         try:
             message_id = await reply.send()
-        except discord.HTTPException as error:
+        except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             if not instance.public:
                 raise
             log.warning("launch not shown", instance_id=instance.id, error=str(error))
