@@ -224,7 +224,7 @@ class QueueFull(LimitReached):
 class TooLargeForHost(LimitReached):
     """It could never fit."""
 
-    message = N_("No host of the lab is large enough for that ({memory}).")
+    message = N_("No host of the lab is large enough for that ({memory}, {cpus} CPUs).")
 
 
 class NoPortFree(LimitReached):

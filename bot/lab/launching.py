@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -45,7 +45,7 @@ from bot.lab.model import (
 from bot.lab.names import check_name, friendly_name
 from bot.lab.progress import ProgressBoard
 from bot.lab.references import ImageReference
-from bot.lab.sizes import spoken_size
+from bot.lab.sizes import spoken_cpus, spoken_size
 from bot.lab.steps import Cancelled, Steps
 from bot.sessions import Session, SessionEnded, get_session
 from bot.timeline import NewEvent, Timeline
@@ -129,13 +129,15 @@ class Launcher:
         limits = self._catalogue.limits[role]
         template, image = self._resolve(request.what, limits)
         wanted = _resources(request, template, limits)
-        self._check_hosts(wanted, role)
+        usable = self._usable_hosts(role)
         name = check_name(request.name) if request.name else None
         at = self._timeline.clock()
 
         def work(tx: Transaction) -> Instance:
             self._check_open(tx, session)
+            # What one's own limits forbid is said as that, not as a lack of the hosts.
             self._check_counts(tx, session, by, limits, wanted)
+            _check_size(usable, wanted, role)
             saw_person(tx, session.guild_id, by.id, by.name)
             taken = store.names(tx, session.guild_id)
             if name in taken:
@@ -336,7 +338,7 @@ class Launcher:
             raise ImageNotAllowed(image=reference.familiar)
         return None, reference.familiar
 
-    def _check_hosts(self, wanted: Resources, role: LabRole) -> None:
+    def _usable_hosts(self, role: LabRole) -> list[Host]:
         up = self._hosts.up
         if not up:
             raise HostUnreachable
@@ -344,13 +346,7 @@ class Launcher:
         usable = [host for host in up if role.is_lead or host.is_proven or not host.is_judged]
         if not usable:
             raise LabNotProven
-        empty = [
-            room(host.settings, host.facts, (), is_lead=role.is_lead)
-            for host in usable
-            if host.facts is not None
-        ]
-        if not any(one.fits(wanted) for one in empty):
-            raise TooLargeForHost(memory=spoken_size(wanted.memory_bytes))
+        return usable
 
     def _check_counts(
         self,
@@ -392,6 +388,19 @@ class Launcher:
             self._timeline.append(tx, event)
 
         await self._database.write(work)
+
+
+def _check_size(hosts: Sequence[Host], wanted: Resources, role: LabRole) -> None:
+    """Let through what fits a host that has nothing else to do."""
+    empty = [
+        room(host.settings, host.facts, (), is_lead=role.is_lead)
+        for host in hosts
+        if host.facts is not None
+    ]
+    if not any(one.fits(wanted) for one in empty):
+        raise TooLargeForHost(
+            memory=spoken_size(wanted.memory_bytes), cpus=spoken_cpus(wanted.cpus)
+        )
 
 
 def assign(

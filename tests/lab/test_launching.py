@@ -242,6 +242,9 @@ async def test_what_could_never_fit_is_refused(tmp_path: Path, monkeypatch: pyte
     async with lab_world(tmp_path / "db", monkeypatch, drivers=small) as here:
         with pytest.raises(TooLargeForHost):
             await here.ask(SPEAKER, memory_bytes=600 * MB)
+        # More than one may have anyway is said as that.
+        with pytest.raises(TooMuch):
+            await here.ask(SPEAKER, cpus=1000.0)
 
 
 async def test_an_engine_that_is_down_is_said_at_once(here: LabWorld):
