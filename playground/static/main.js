@@ -12,6 +12,8 @@ import { startClock } from "./times.js";
 import { mountTopbar } from "./topbar.js";
 import { mountTyping } from "./typing.js";
 
+sessionStorage.removeItem("loaded-again"); // Every file is there: see boot.js.
+
 const place = (id) => document.getElementById(id);
 
 function mountDrawer() {
