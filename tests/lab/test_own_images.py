@@ -82,7 +82,13 @@ def test_it_is_pulled_in_layers_and_serves_its_page_within_all_limits(
     assert f"<h1>{name}</h1>" in page
     assert "コンテナ" in page
     assert "container" in page
-    logs = used.driver.logs(container, lines=50, since=None, most_bytes=10_000).decode()
+    # The engine writes down what was printed a moment later.
+    logs = ""
+    for _ in range(50):
+        logs = used.driver.logs(container, lines=50, since=None, most_bytes=10_000).decode()
+        if re.search(r"GET / |url:/", logs):
+            break
+        time.sleep(0.1)
     assert re.search(r"GET / |url:/", logs), logs
     began = time.monotonic()
     used.driver.stop(container, 10)
