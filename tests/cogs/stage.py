@@ -76,7 +76,8 @@ def speaking(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, str]]:
 @contextlib.asynccontextmanager
 async def running(app: App) -> AsyncIterator[simcord.Env]:
     """Log the bot in. (`simcord.run` can't be left in another context than it was entered.)"""
-    env = simcord.Env(app.client)
+    # A drawing worker's first start alone takes four seconds of the default five.
+    env = simcord.Env(app.client, settle_timeout=20.0)
     await env.start()
     try:
         yield env
