@@ -151,8 +151,13 @@ async def test_a_command_without_an_end_is_cut_off(lab: Lab, engine: Floor):
 async def test_of_a_chatty_container_the_last_lines_are_shown(lab: Lab):
     command = "sh -c 'seq 1 100000; exec httpd -f -p 80 -h /srv'"
     await lab.up(lab.talk.speaker, "hello", name="chatty", command=command)
-    record = await lab.use(lab.talk.speaker, "container logs", name="chatty")
-    assert "99951\n" in said(record)
+
+    async def printed() -> Json | None:
+        shown = await lab.use(lab.talk.speaker, "container logs", name="chatty")
+        # The engine takes its time to write a hundred thousand lines down.
+        return shown if "99951\n" in said(shown) else None
+
+    record = await until(printed, within_s=30)
     assert said(record).rstrip("`\n").endswith("100000")
     assert not files_in(record["messages"][0])
     record = await lab.use(lab.talk.speaker, "container logs", name="chatty", lines=5000)
