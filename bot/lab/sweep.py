@@ -2,6 +2,7 @@
 
 import contextlib
 import sqlite3
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,9 @@ from bot.lab.drivers import LABEL_INSTANCE, ContainerDriver
 from bot.lab.host import probe_label
 from bot.lab.lab import INSTALLATION_FACT
 from bot.lab.spec import network_id_of
+
+_TRIES = 10
+_PAUSE_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +48,27 @@ def sweep(driver: ContainerDriver, held: Holdings) -> int:
         HostUnreachable.
     """
     probes = probe_label(held.installation)
-    for probe in driver.owned(probes):
-        driver.remove(probe.engine_id)
-    removed = 0
-    for container in driver.owned(held.installation):
-        if container.labels.get(LABEL_INSTANCE) in held.instances:
-            driver.remove(container.engine_id)
-            removed += 1
-    for network in driver.networks(held.installation):
-        if network_id_of(held.installation, network.name) is not None:
-            driver.remove_network(network.name)
-    for network in driver.networks(probes):
-        driver.remove_network(network.name)
-    return removed
+    removed: set[str] = set()
+    for _ in range(_TRIES):
+        own = [
+            one.engine_id
+            for one in driver.owned(held.installation)
+            if one.labels.get(LABEL_INSTANCE) in held.instances
+        ]
+        networks = [one.name for one in driver.networks(probes)]
+        networks += [
+            one.name
+            for one in driver.networks(held.installation)
+            if network_id_of(held.installation, one.name) is not None
+        ]
+        containers = [*own, *(one.engine_id for one in driver.owned(probes))]
+        for engine_id in containers:
+            driver.remove(engine_id)
+        for name in networks:
+            driver.remove_network(name)
+        removed.update(own)
+        if not containers and not networks:
+            break
+        # What a killed program had asked for appears, or lets go of its network, a moment later.
+        time.sleep(_PAUSE_SECONDS)
+    return len(removed)

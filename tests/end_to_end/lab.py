@@ -6,10 +6,12 @@ nothing is left.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import itertools
 import random
 import re
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -22,6 +24,7 @@ import docker
 import pytest
 
 from bot.lab.drivers import LABEL_INSTALLATION
+from bot.lab.host import probe_label
 from bot.localization import Words
 from tests.end_to_end.driver import ROOT, Json, Page, Playground, until
 from tests.end_to_end.process import GENEROUS, Bot, command, running
@@ -88,6 +91,24 @@ async def sweep(data: Path, file: Path) -> None:
         "lab", "sweep", "--quiet", "--file", str(file), playground=None, data=data
     )
     assert status == 0, errors
+    database = data / "study-bot.sqlite3"
+    if database.exists():
+        assert await asyncio.to_thread(_left, database) == []
+
+
+def _left(database: Path) -> list[str]:
+    """Return the names of what this machine's engine still has of a bot."""
+    with contextlib.closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True)) as rows:
+        query = "SELECT value FROM installation WHERE key = 'installation_id'"
+        ((installation,),) = rows.execute(query).fetchall()
+    client = docker.DockerClient(engine_address(), version="1.41")
+    found: list[Any] = []
+    for whose in (installation, probe_label(installation)):
+        label = {"label": f"{LABEL_INSTALLATION}={whose}"}
+        found += client.containers.list(all=True, filters=label, ignore_removed=True)
+        found += client.networks.list(filters=label)
+    client.close()
+    return [one.name for one in found]
 
 
 async def judged(bot: Bot, *, within_s: float = 45.0) -> str | None:
