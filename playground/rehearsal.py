@@ -64,7 +64,8 @@ class Rehearsal:
             case Ask():
                 await self._ask(step)
             case Command(who, name, options):
-                await self._act("slash", who, name=name, options=dict(options), wait=True)
+                said = await self._act("slash", who, name=name, options=dict(options), wait=True)
+                await self._until_it_answers(who, said["messages"])
             case End():
                 await self._act("slash", "speaker", name="session end", options={}, wait=True)
 
@@ -106,6 +107,19 @@ class Rehearsal:
         )
         approve = _find(shown["messages"], "を承認")
         await self._act("click", "moderator", message=approve[0], custom_id=approve[1], wait=True)
+
+    async def _until_it_answers(self, who: Who, messages: list[dict[str, Any]]) -> None:
+        """Let a launch come to its end, as a speaker does before going on; else go on at once."""
+        if not any(_labels(message) & {"キャンセル", "Cancel"} for message in messages):
+            return
+        end = asyncio.get_running_loop().time() + _PATIENCE_SECONDS
+        ids = {message["id"] for message in messages}
+        while asyncio.get_running_loop().time() < end:
+            for message in await self._act("history", who):
+                text = "\n".join(one.get("content") or "" for one in _walk(message))
+                if message["id"] in ids and ("応答まで" in text or "answered after" in text):
+                    return
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def _button(self, who: Who, label: str) -> tuple[str, str]:
         """Find a public button that can be pressed, waiting for the board to show it."""
@@ -150,6 +164,10 @@ def _find(messages: Any, label: str) -> tuple[str, str]:
             if label in text and component.get("custom_id") and not component.get("disabled"):
                 return message["id"], component["custom_id"]
     raise LookupError(f"no button {label!r}")
+
+
+def _labels(message: dict[str, Any]) -> set[str]:
+    return {component.get("label") or "" for component in _walk(message)}
 
 
 def _walk(node: Any) -> Iterator[dict[str, Any]]:
