@@ -75,18 +75,27 @@ def _parser() -> argparse.ArgumentParser:
 def _add_lab(lab: argparse.ArgumentParser) -> None:
     actions = lab.add_subparsers(dest="action", metavar="ACTION", required=True)
     set_up = actions.add_parser(
-        "setup-host", help="as root on the host: lay firewall rules, parent cgroup and probe"
+        "setup-host", help="as root on the host: lay firewall rules, networks, cgroup and probes"
     )
     set_up.add_argument("--subnet", help="that the lab's networks are in (default: lab.toml's)")
     set_up.add_argument("--reserve-memory", type=float, metavar="SHARE", help="kept for the host")
     set_up.add_argument("--reserve-cpus", type=float, metavar="CPUS", help="kept for the host")
     set_up.add_argument("--busybox", type=Path, help="a static busybox where none is installed")
     set_up.add_argument("--record", type=Path, help="file to make if anything was laid")
+    set_up.add_argument("--no-docker", action="store_true", help="for guests alone")
+    set_up.add_argument("--libvirt", metavar="URI", help="for guests, too: qemu:///system")
+    set_up.add_argument("--pool", help="the guests' storage pool")
+    set_up.add_argument("--pool-folder", help="where it is")
+    set_up.add_argument("--guest-ports", metavar="RANGE", help="that lead to guests")
+    set_up.add_argument("--guest-subnet", help="that guests' addresses are in")
+    set_up.add_argument("--address", help="that ports are published on")
+    set_up.add_argument("--guest-kernel", type=Path, help="for the guests' probe")
+    set_up.add_argument("--guest-modules", type=Path, help="the folder with its modules")
     remove = actions.add_parser("remove-host", help="as root on the host: take all that away")
-    check = actions.add_parser("check-host", help="prove with probe containers that it holds")
+    check = actions.add_parser("check-host", help="prove with probes that it holds")
     sweep = actions.add_parser(
         "sweep",
-        help="remove all containers and networks of this installation; its bot is not running",
+        help="remove all containers, guests and networks of this installation, whose bot is off",
     )
     sweep.add_argument(
         "--abandoned", action="store_true", help="of playgrounds that were killed, instead"
@@ -98,9 +107,9 @@ def _add_lab(lab: argparse.ArgumentParser) -> None:
 
 
 def _run(settings: Settings, _options: argparse.Namespace) -> int:
-    from bot import app
+    from bot import running
 
-    asyncio.run(app.run(settings))
+    asyncio.run(running.run(settings))
     return 0
 
 

@@ -4,12 +4,14 @@ import sqlite3
 from pathlib import Path
 
 from bot.archive import Archive, Format
-from bot.database import Database, backup, load_migrations
+from bot.database import Database, backup
 from bot.errors import N_, OperatorError
 from bot.guilds import GuildService
+from bot.schema import load_migrations
 from bot.sessions import Session, session_of
 from bot.settings import Settings
 from bot.timeline import Timeline
+from bot.usage import report_section
 
 
 class NoDatabase(OperatorError):
@@ -77,6 +79,7 @@ async def session(
         if not wanted:
             raise NoSuchSession
         archive = Archive(timeline, guilds, settings)
+        archive.add_section(report_section)
         return (await archive.export(wanted[0], Format(format_), jokes=jokes, everything=True)).data
     finally:
         await opened.close()

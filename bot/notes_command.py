@@ -47,7 +47,7 @@ def run(settings: Settings, options: argparse.Namespace) -> int:
     sys.stdout.flush()
     if index:
         note = "The first message is the list of contents; its links are placeholders until posted."
-        print(note, file=sys.stderr)  # noqa: T201
+        print(note, file=sys.stderr)
     return 0
 
 

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 import webbrowser
 from pathlib import Path
@@ -86,6 +87,8 @@ def _environment(addresses: dict[str, str], folder: Path, lab: Path | None) -> d
     return {
         # One person plays everybody here, and should not have to wait between questions.
         "STUDY_BOT_QUESTION_PACE_SECONDS": "0",
+        # So that a recording can be watched here, too.
+        "STUDY_BOT_WEB_ADDRESS": f"127.0.0.1:{_free_port()}",
         **os.environ,
         "DISCORD_TOKEN": addresses["bot_token"],
         "STUDY_BOT_API_BASE": addresses["api"],
@@ -94,6 +97,12 @@ def _environment(addresses: dict[str, str], folder: Path, lab: Path | None) -> d
         "STUDY_BOT_DATA": str(folder),
         **({"STUDY_BOT_LAB": str(lab)} if lab else {}),
     }
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on just now."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return listening.getsockname()[1]
 
 
 def _greet(page: str, settings: Settings) -> None:
@@ -128,7 +137,7 @@ async def _until_over(
     if "stop" in ended:
         return 0
     text = f"The {ended.pop()} ended by itself; see above. Run this again to start afresh."
-    print(text, file=sys.stderr)  # noqa: T201
+    print(text, file=sys.stderr)  # noqa: T201 - the command speaks
     return 1
 
 

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import socket
 import tempfile
 from contextlib import ExitStack
@@ -12,10 +13,22 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Self
 
-from bot.database import utc_now
 from bot.errors import N_, OperatorError
+from bot.moments import utc_now
 
 ALIVE_SECONDS = 15
+# Each container that is counted keeps some open, each download one.
+_FILES = 65_536
+
+
+def allow_many_files() -> int:
+    """Let this process have as many files open as the system allows it; return how many."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _FILES if hard == resource.RLIM_INFINITY else min(hard, _FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return most
+    return soft
 
 
 class AlreadyRunning(OperatorError):

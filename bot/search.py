@@ -9,12 +9,15 @@ phrase, which matches exactly where the word stands in the text. The table needs
 
 import re
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 # SQLite refuses expressions beyond a depth; nobody looks for so many words at once.
 _MOST_WORDS = 50
 _BEFORE_HIT = 1 / 3  # of the excerpt
+# More characters than a community writes in; whoever writes in all there are only makes it slow.
+_CODES_KEPT = 8192
 
 
 def normalise(text: str) -> str:
@@ -78,6 +81,7 @@ def _bigrams(word: str) -> list[str]:
     return [code + follower for code, follower in zip(codes, [*codes[1:], ""], strict=True)]
 
 
+@lru_cache(maxsize=_CODES_KEPT)
 def _code(character: str) -> str:
     """Write a code point in four letters or digits, which hold them all."""
     number, code = ord(character), ""

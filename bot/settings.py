@@ -1,6 +1,7 @@
 """Settings from the environment and `.env`. Nothing is read at import."""
 
 import ipaddress
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -120,6 +121,45 @@ class Settings(BaseSettings):
             " your own HedgeDoc: names, with a port or without, divided by commas."
         ),
     )
+    study_bot_metrics_address: str | None = Field(
+        default=None,
+        description=N_(
+            "Where figures for Prometheus are offered: a port of this machine's loopback such as"
+            " 9109, or an address and a port; without it they aren't."
+        ),
+    )
+    study_bot_web_address: str | None = Field(
+        default=None,
+        description=N_(
+            "Where recordings are served, such as 127.0.0.1:8080; without it there is no web"
+            " server. Keep to loopback and put a reverse proxy with TLS before it."
+        ),
+    )
+    study_bot_web_url: str | None = Field(
+        default=None,
+        description=N_(
+            "The address of that server as people reach it, such as https://rec.example.org;"
+            " without it http:// and STUDY_BOT_WEB_ADDRESS."
+        ),
+    )
+    study_bot_recordings: Path | None = Field(
+        default=None,
+        description=N_(
+            "Folder of recordings: in it a folder for each server, named by the server's id;"
+            " without it, recordings in STUDY_BOT_DATA."
+        ),
+    )
+    study_bot_recording_days: int = Field(
+        default=7,
+        ge=1,
+        le=365,
+        description=N_("Days for which a recording is kept where the speaker names no other."),
+    )
+    study_bot_recording_upload_mb: int = Field(
+        default=500,
+        ge=1,
+        description=N_("The largest recording, in MB, that is taken from an attachment."),
+    )
     study_bot_api_base: str | None = Field(
         default=None,
         description=N_(
@@ -155,6 +195,27 @@ class Settings(BaseSettings):
             raise ValueError("must be a loopback address such as http://127.0.0.1:8080/api/v10")
         return value
 
+    @field_validator("study_bot_metrics_address")
+    @classmethod
+    def _listens_somewhere(cls, value: str | None) -> str | None:
+        if value is not None and listening_place(value) is None:
+            raise ValueError("must be a port such as 9109, or an address and a port: 10.0.0.5:9109")
+        return value
+
+    @field_validator("study_bot_web_address")
+    @classmethod
+    def _host_and_port(cls, value: str | None) -> str | None:
+        if value is not None and host_and_port(value) is None:
+            raise ValueError("must be an address and a port, such as 127.0.0.1:8080 or [::1]:8080")
+        return value
+
+    @field_validator("study_bot_web_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"https?://[^\s/?#]+(/[^\s?#]*)?", value):
+            raise ValueError("must be an address such as https://rec.example.org")
+        return value
+
     @field_validator("study_bot_quiet_end_minutes")
     @classmethod
     def _asks_before_it_ends(cls, value: int, info: object) -> int:
@@ -169,10 +230,34 @@ class Settings(BaseSettings):
         return self.study_bot_data / "study-bot.sqlite3"
 
     @property
+    def recordings_path(self) -> Path:
+        """Where the servers' own folders of recordings are; the playground has its own."""
+        own = None if self.in_playground else self.study_bot_recordings
+        return own or self.study_bot_data / "recordings"
+
+    @property
+    def uploads_path(self) -> Path:
+        """Where attached recordings are kept: this installation's alone, as its data are."""
+        return self.study_bot_data / "recordings" / "kept"
+
+    @property
     def notes_hosts(self) -> tuple[str, ...]:
         """Hosts that notes may be read from wherever they are."""
         names = (self.study_bot_notes_hosts or "").split(",")
         return tuple(name.strip() for name in names if name.strip())
+
+    @property
+    def metrics_place(self) -> tuple[str, int] | None:
+        """Where figures for Prometheus are offered, as address and port; None: nowhere."""
+        address = self.study_bot_metrics_address
+        return listening_place(address) if address is not None else None
+
+    @property
+    def web_url(self) -> str | None:
+        """Where people reach the web server, without a slash at the end; None: there is none."""
+        if self.study_bot_web_address is None:
+            return None
+        return (self.study_bot_web_url or f"http://{self.study_bot_web_address}").rstrip("/")
 
     @property
     def in_playground(self) -> bool:
@@ -205,6 +290,18 @@ class Settings(BaseSettings):
             raise BadSetting(problems=problem) from error
 
 
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """Read `host:port` or `[host]:port`; None where it is neither. The host is an IP address."""
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(host)
+        number = int(port)
+    except ValueError:
+        return None
+    return (host, number) if 0 <= number < 65_536 else None
+
+
 def is_loopback(url: str) -> bool:
     """Say whether `url` leads to this machine by a literal loopback address or `localhost`."""
     try:
@@ -220,6 +317,20 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def listening_place(address: str) -> tuple[str, int] | None:
+    """Read "9109", "10.0.0.5:9109" or "[::1]:9109"; None: it is none of these."""
+    host, colon, port = address.strip().rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 65_536):
+        return None
+    if not colon:
+        return "127.0.0.1", int(port)
+    host = host.removeprefix("[").removesuffix("]")
+    try:
+        return str(ipaddress.ip_address(host)), int(port)
+    except ValueError:
+        return ("127.0.0.1", int(port)) if host == "localhost" else None
 
 
 def _problems(error: ValidationError) -> str:

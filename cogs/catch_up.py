@@ -12,7 +12,8 @@ import aiohttp
 import discord
 import structlog
 
-from bot.database import fact, from_micros, put_fact, to_micros
+from bot.database import fact, put_fact
+from bot.moments import from_micros, to_micros
 from bot.questions import parse_answer, parse_questions
 from bot.sessions import Session
 from cogs.kit import Services, is_trouble, person_of

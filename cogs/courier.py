@@ -4,6 +4,7 @@ Services never send. They append events; a cog registers here how events of a ki
 the dispatcher (durable, in order) has them sent.
 """
 
+import io
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -27,12 +28,30 @@ _CLOCK_SLACK = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that goes along."""
+
+    name: str
+    data: bytes
+
+    def file(self) -> discord.File:
+        """Return it for sending; each sending needs a new one."""
+        return discord.File(io.BytesIO(self.data), filename=self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
-    """What to send, and where. Sent with a view, or as plain text."""
+    """What to send, and where. Sent with a view, or as plain text.
+
+    `known_by` tells a letter whose other words change from one try to the next: its first
+    text begins with it.
+    """
 
     channel_id: int
     text: str | None = None
     view: ui.LayoutView | None = None
+    files: tuple[Attachment, ...] = ()
+    known_by: str | None = None
     mentions: discord.AllowedMentions = field(default_factory=discord.AllowedMentions.none)
 
 
@@ -92,12 +111,15 @@ async def send_once(
             async for message in channel.history(limit=100, after=after, oldest_first=True):
                 if message.author.id == own_id and _says(message, letter):
                     return message.id
+        files = [one.file() for one in letter.files]
         if letter.view is not None:
             sent = await channel.send(
-                view=letter.view, nonce=nonce, allowed_mentions=letter.mentions
+                view=letter.view, files=files, nonce=nonce, allowed_mentions=letter.mentions
             )
         else:
-            sent = await channel.send(letter.text, nonce=nonce, allowed_mentions=letter.mentions)
+            sent = await channel.send(
+                letter.text, files=files, nonce=nonce, allowed_mentions=letter.mentions
+            )
     except (discord.NotFound, discord.Forbidden) as error:
         raise ChannelClosed(channel_id=letter.channel_id, why=error.text) from error
     return sent.id
@@ -107,6 +129,8 @@ def _says(message: discord.Message, letter: Letter) -> bool:
     if letter.view is None:
         return message.content == letter.text
     shown = [component.to_dict() for component in message.components]
+    if letter.known_by is not None:
+        return any(text.startswith(letter.known_by) for text in _texts(shown)[:1])
     return bool(shown) and _texts(shown) == _texts(letter.view.to_components())
 
 

@@ -1,7 +1,9 @@
 """What every cog needs: the services, who acted, in which words, and how errors are told."""
 
+import asyncio
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -14,18 +16,21 @@ from discord import app_commands, ui
 from bot.archive import Archive
 from bot.drawing import DrawingWorker
 from bot.errors import N_, NotAllowed, StudyBotError
-from bot.guilds import GuildService, Person
+from bot.guilds import LEADS, GuildService, Person
 from bot.lab import Lab
 from bot.localization import Words, locale_of, words
 from bot.notes import AnswerImport, Fetcher, Notes, Watches
 from bot.questions import Answers, Asking, Intake, Queue, Views, Votes
+from bot.recordings import Consents, Keeping, RecordingService
 from bot.sessions import Session, SessionService
 from bot.settings import Settings
 from bot.timeline import Dispatcher, Timeline
+from bot.usage import Usage
 from cogs.text import clip
 
 if TYPE_CHECKING:
     from cogs.live import LiveMessages
+    from cogs.moving import Moving
 
 log = structlog.get_logger(__name__)
 
@@ -58,15 +63,20 @@ class Services:
     fetcher: Fetcher
     watches: Watches
     answer_import: AnswerImport
+    consents: Consents
+    recordings: RecordingService
+    keeping: Keeping
     lab: Lab
+    usage: Usage
     drawing: DrawingWorker
     live: "LiveMessages"
+    moving: "Moving"
     clock: Callable[[], datetime]
     # What of Discord's own state the cogs need to know.
     channel: Callable[[int], discord.PartialMessageable]
     parent_of: Callable[[int | None, int], int | None]
-    # (guild, channel, name, look for it first) → the thread's id
-    open_thread: Callable[[int, int, str, bool], Awaitable[int]]
+    # (guild, channel, name, look for it first, the message to open it at) → the thread's id
+    open_thread: Callable[[int, int, str, bool, int | None], Awaitable[int]]
     own_id: Callable[[], int]
     client: Callable[[], discord.Client]
 
@@ -133,6 +143,15 @@ def session_here(interaction: Interaction) -> Session:
     return services.sessions.require(channel_id, parent_id)
 
 
+def leads_here(interaction: Interaction) -> bool:
+    """Say whether somebody runs the talk here, over or not, or moderates the server."""
+    services = services_of(interaction)
+    session = services.sessions.at(*channel_ids_of(interaction.channel))
+    speakers = session.speaker_ids if session is not None else ()
+    guild = services.guilds.get(guild_id_of(interaction))
+    return bool(guild.roles_of(person_of(interaction.user), speakers) & LEADS)
+
+
 def words_for(interaction: Interaction) -> Words:
     """Return the words for a private reply: the person's own language."""
     return words(locale_of(interaction.locale))
@@ -157,6 +176,58 @@ def is_trouble(error: Exception) -> bool:
     if isinstance(error, discord.HTTPException):
         return error.status == 429 or error.status >= 500
     return isinstance(error, aiohttp.ClientError | OSError)
+
+
+# Discord takes an answer for three seconds; the rest is for the way there.
+_LATE_SECONDS = 1.5
+
+
+@contextlib.asynccontextmanager
+async def in_time(interaction: Interaction, *, in_place: bool = False) -> AsyncGenerator[None]:
+    """Do inside what is only sometimes slow (a write on a busy disk), and answer afterwards.
+
+    `in_place`: it is a form that gives the message whose button opened it a new look.
+
+    What was asked for is done in any case: an answer that Discord no longer takes would say that
+    the bot did not respond, and have it done again. So Discord is told in time to wait for it;
+    `tell` and `show_there` know.
+    """
+    is_over = asyncio.Event()
+    in_place = in_place or interaction.type is discord.InteractionType.component
+    waiting = asyncio.create_task(_ask_for_patience(interaction, is_over, in_place=in_place))
+    try:
+        yield
+    finally:
+        is_over.set()
+        await waiting
+
+
+async def _ask_for_patience(
+    interaction: Interaction, is_over: asyncio.Event, *, in_place: bool
+) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LATE_SECONDS):
+            await is_over.wait()
+            return
+    if interaction.response.is_done():
+        return
+    try:
+        if in_place:
+            # The answer may be the message it came from, with a new look.
+            await interaction.response.defer()
+        else:
+            await interaction.response.defer(ephemeral=True, thinking=True)
+    except (discord.HTTPException, aiohttp.ClientError, OSError) as problem:
+        # The answer itself finds out, and tells, what is wrong.
+        log.warning("could not ask for patience", error=str(problem))
+
+
+async def show_there(interaction: Interaction, **look: Any) -> None:
+    """Have the message whose control was pressed look like that."""
+    if interaction.response.is_done():
+        await interaction.edit_original_response(**look)
+    else:
+        await interaction.response.edit_message(**look)
 
 
 async def tell(

@@ -120,6 +120,7 @@ class LifeCog(commands.Cog):
         await self._services.guilds.mute(guild_id, user_id, until)
         # Let go on by the lab itself, once they are no longer muted.
         if until is not None:
+            await self._services.recordings.revoke_links(guild_id, user_id)
             await self._services.lab.instances.freeze_owner(guild_id, user_id)
 
     async def _end_what_is_gone(self, client: discord.Client) -> None:

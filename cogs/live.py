@@ -20,7 +20,8 @@ import structlog
 from discord import ui
 
 from bot.timeline import Clock, Event, LiveMessage, Timeline
-from cogs.kit import is_trouble
+from cogs.kit import is_trouble, show_there
+from cogs.pictures import Picture
 
 log = structlog.get_logger(__name__)
 
@@ -44,19 +45,32 @@ _LOOK_AGAIN_SECONDS = 0.5
 class Face:
     """How a live message looks now.
 
-    `still`: this is its last look; it is edited once more and then let go.
+    `still`: this is its last look; it is edited once more and then let go. `pictures`: what the
+    view shows as attachments; None for what never has any.
     """
 
     view: ui.LayoutView
     pinned: bool = False
     still: bool = False
     mentions: discord.AllowedMentions | None = None
+    pictures: tuple[Picture, ...] | None = None
 
     @property
     def digest(self) -> str:
         """Tells looks apart."""
         payload = json.dumps(self.view.to_components(), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(payload.encode()).hexdigest()[:32]
+
+    def to_send(self) -> dict[str, Any]:
+        """Return what a message is sent with."""
+        files = {"files": [one.file() for one in self.pictures]} if self.pictures else {}
+        return {"view": self.view, **files}
+
+    def to_edit(self) -> dict[str, Any]:
+        """Return what a message is edited with: pictures that were there before go."""
+        if self.pictures is None:
+            return {"view": self.view}
+        return {"view": self.view, "attachments": [one.file() for one in self.pictures]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +80,8 @@ class Kind:
     `render` returns the present look, or None when there is nothing to show any more (the
     message is deleted). `marks` says which keys an event makes dirty. `posted` is told of
     each new message. `renews`: posted afresh before it grows too old to be edited often.
+    `is_rare`: most keys that events name have no message, so only those known are looked at;
+    whoever puts a new one there marks it.
     """
 
     name: str
@@ -73,6 +89,7 @@ class Kind:
     marks: Callable[[Event], Iterable[int]]
     posted: Callable[[LiveMessage, int], Awaitable[None]] | None = None
     renews: bool = False
+    is_rare: bool = False
 
 
 class LiveMessages:
@@ -98,6 +115,11 @@ class LiveMessages:
         self._held: set[Key] = set()
         self._running = False
         self.edits = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many are to be looked at again."""
+        return sum(len(keys) for keys in self._dirty.values())
 
     def add_kind(self, kind: Kind) -> None:
         """Register how a kind looks. Its name stands in rows: never rename it."""
@@ -127,7 +149,8 @@ class LiveMessages:
         """Mark what an event changes."""
         for kind in self._kinds.values():
             for key in kind.marks(event):
-                self.mark(kind.name, key)
+                if not kind.is_rare or (kind.name, key) in self._rows:
+                    self.mark(kind.name, key)
 
     def mark(self, kind: str, key: int) -> None:
         """Have a live message looked at soon."""
@@ -181,10 +204,7 @@ class LiveMessages:
         if row is None or face is None:
             self.mark(kind, key)
             return on_it
-        if interaction.response.is_done():
-            await interaction.edit_original_response(view=face.view)
-        else:
-            await interaction.response.edit_message(view=face.view)
+        await show_there(interaction, **face.to_edit())
         await self._timeline.live_message_shows(kind, key, face.digest)
         return True
 
@@ -282,7 +302,7 @@ class LiveMessages:
             return await self._renew(kind, row, face, digest)
         partial = self._partial(row.channel_id, row.message_id)
         try:
-            await partial.edit(view=face.view)
+            await partial.edit(**face.to_edit())
         except discord.NotFound as error:
             if error.code == _UNKNOWN_CHANNEL:
                 await self._let_go(key)
@@ -309,7 +329,7 @@ class LiveMessages:
         nonce = f"{row.kind}:{row.key}:{row.message_id or 0}"[-25:]
         try:
             message = await self._channel(row.channel_id).send(
-                view=face.view,
+                **face.to_send(),
                 nonce=nonce,
                 allowed_mentions=face.mentions or discord.AllowedMentions.none(),
             )

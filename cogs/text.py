@@ -28,9 +28,11 @@ def quoted(text: str, length: int) -> str:
     return "\n".join(f"> {line}" if line.strip() else ">" for line in text.splitlines())
 
 
-# What moves a terminal's cursor, and what turns the direction of writing around.
+# What moves a terminal's cursor or names its window, and what turns the direction of writing.
 _CONTROL = re.compile(
-    "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b[@-_]|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"
+    "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\][^\x07\x1b\n]{0,1000}(?:\x07|\x1b\\\\)"
+    "|\x1b[ -/]+[0-~]|\x1b[@-_]"
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f]|[\u202a-\u202e\u2066-\u2069]"
 )
 
 

@@ -1,5 +1,7 @@
 """Which session a command means, and whether the person may know of it."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import discord
@@ -11,7 +13,8 @@ from bot.sessions import Session
 from cogs.kit import Interaction, channel_ids_of, guild_id_of, person_of, services_of
 from cogs.text import plain_line
 
-_CHOICES = 25
+# As many as Discord shows.
+CHOICES = 25
 # Enough for years of talks; reading them takes about a millisecond.
 _LISTED = 500
 
@@ -99,14 +102,20 @@ class ChosenSession(app_commands.Transformer):
         self, interaction: Interaction, value: Any, /
     ) -> list[app_commands.Choice[Any]]:
         """Return the sessions whose titles hold what was typed, newest first."""
-        typed = str(value).casefold()
-        zone = services_of(interaction).guilds.get(guild_id_of(interaction)).time_zone
-        names = (
-            (f"{session.started_at.astimezone(zone):%Y-%m-%d} {session.title}", session.id)
-            for session in await sessions_of(interaction)
+        found = await sessions_of(interaction)
+        return titled_choices(
+            interaction, str(value), [(one.started_at, one.title, one.id) for one in found]
         )
-        return [
-            app_commands.Choice(name=plain_line(name), value=str(session_id))
-            for name, session_id in names
-            if typed in name.casefold()
-        ][:_CHOICES]
+
+
+def titled_choices(
+    interaction: Interaction, typed: str, found: Iterable[tuple[datetime, str, int]]
+) -> list[app_commands.Choice[str]]:
+    """Return those whose day or title holds what was typed, each as (time, title, id) before."""
+    zone = services_of(interaction).guilds.get(guild_id_of(interaction)).time_zone
+    names = ((f"{at.astimezone(zone):%Y-%m-%d} {title}", one_id) for at, title, one_id in found)
+    return [
+        app_commands.Choice(name=plain_line(name), value=str(one_id))
+        for name, one_id in names
+        if typed.casefold() in name.casefold()
+    ][:CHOICES]

@@ -47,7 +47,10 @@ def _watch_stdin(stopped: asyncio.Event) -> None:
 async def _welcome(playground: Playground, *, rehearses: bool, speed: float) -> None:
     await settle(playground)
     if rehearses:
-        await rehearse(playground, speed=speed)
+        try:
+            await rehearse(playground, speed=speed)
+        except LookupError as error:
+            print(f"The sample talk stopped: {error}. You can go on by hand.", file=sys.stderr)
 
 
 async def _run(arguments: argparse.Namespace) -> None:

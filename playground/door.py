@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -58,6 +59,19 @@ class Door:
         if "as_" in arguments:
             arguments["as"] = arguments.pop("as_")
         return await self.handle(what, arguments, None)
+
+    async def answered(self, what: str, /, *, within_s: float, **arguments: Any) -> dict[str, Any]:
+        """Act and return the record of it; act again where the application did not respond.
+
+        That is what people do, and a bot is slow while it starts. It goes on for `within_s`
+        seconds; a record that is `failed` then is returned as it stands.
+        """
+        clock = asyncio.get_running_loop().time
+        end = clock() + within_s
+        while True:
+            record: dict[str, Any] = await self.do(what, wait=True, **arguments)
+            if record["state"] != "failed" or clock() > end:
+                return record
 
     async def handle(self, what: str, arguments: Mapping[str, Any], viewer: Viewer | None) -> Any:
         """Carry a request out and return its result.

@@ -51,9 +51,7 @@ class Interactions:
         """Type into an option that completes itself."""
         filled = {key: given for key, given in options.items() if key != option}
         data, filling = self._command_data(person_id, channel_id, name, filled, partial=True)
-        leaf = data
-        while leaf.get("options") and leaf["options"][0]["type"] in {1, 2}:
-            leaf = leaf["options"][0]
+        leaf = _path(data)[-1]
         declared = self._leaf(person_id, channel_id, name)[1].get("options") or []
         focused = next((item for item in declared if item["name"] == option), None)
         if focused is None or not focused.get("autocomplete"):
@@ -246,6 +244,9 @@ class Interactions:
             user_id=person_id,
             data=data,
         )
+        if kind is InteractionType.APPLICATION_COMMAND:
+            # Discord names a command with the subcommand that was used.
+            record.command_name = " ".join(part["name"] for part in _path(data))
         payload["locale"] = world.people[person_id].locale
         payload["attachment_size_limit"] = ATTACHMENT_LIMIT
         if channel.guild_id is not None:
@@ -265,3 +266,11 @@ class Interactions:
         self._records.open(record)
         world.emit("INTERACTION_CREATE", payload)
         return record
+
+
+def _path(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a command, then the group and the subcommand of it that was used."""
+    path = [data]
+    while (options := path[-1].get("options")) and options[0]["type"] in {1, 2}:
+        path.append(options[0])
+    return path

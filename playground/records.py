@@ -25,6 +25,7 @@ class Watch:
 
     timer: asyncio.TimerHandle
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+    token_uses: int = 0
 
 
 class Records:
@@ -82,12 +83,23 @@ class Records:
         return "replied"
 
     async def settled(self, record: Interaction) -> dict[str, Any]:
-        """Wait until the record is replied, modal or failed; at most 15 seconds."""
+        """Wait until the record is replied, modal or failed; at most 15 seconds.
+
+        A press that was only acknowledged is waited for, too: the bot does something with it
+        afterwards, and says so with the same token.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + WAIT_S
-        while self._state(record) in {"waiting", "deferred"} and loop.time() < deadline:
+        while self._is_under_way(record) and loop.time() < deadline:
             await self._next_change(record, deadline - loop.time())
         return self.describe(record)
+
+    def _is_under_way(self, record: Interaction) -> bool:
+        if record.response_kind == ResponseKind.DEFERRED_UPDATE:
+            watch = self._watches.get(record.id)
+            # The first use is the acknowledgement itself.
+            return watch is not None and watch.token_uses < 2
+        return self._state(record) in {"waiting", "deferred"}
 
     async def choices(self, record: Interaction) -> dict[str, Any]:
         """Wait for autocomplete's answer; `failed` where none came within 3 seconds."""
@@ -111,6 +123,8 @@ class Records:
         """Look at an interaction again: the bot made a request with its token."""
         interaction_id = self._world.interaction_tokens.get(token)
         if interaction_id is not None:
+            if watch := self._watches.get(interaction_id):
+                watch.token_uses += 1
             self._tell(self._world.interactions[interaction_id])
 
     def _expire(self, interaction_id: int) -> None:

@@ -22,7 +22,7 @@ async def settle(playground: Playground) -> None:
     """Choose the server's roles, once the bot is there.
 
     Raises:
-        BotAbsent: it did not come within a minute.
+        BotAbsent: it did not come, or did not answer, within a minute.
     """
     server = playground.server
     if server is None:
@@ -32,7 +32,8 @@ async def settle(playground: Playground) -> None:
         "channel": str(server.talk_channel_id),
     }
     await _until_commands(playground, here)
-    shown = await playground.door.do("slash", name="setup", options={}, wait=True, **here)
+    door = playground.door
+    shown = await door.answered("slash", within_s=_BOT_SECONDS, name="setup", options={}, **here)
     if not shown["messages"]:
         raise BotAbsent(shown["error"])
     chosen = {
@@ -42,15 +43,17 @@ async def settle(playground: Playground) -> None:
     }
     for message in shown["messages"]:
         for custom_id, role_id in chosen.items():
-            await playground.door.do(
+            done = await door.answered(
                 "select",
+                within_s=_BOT_SECONDS,
                 message=message["id"],
                 custom_id=custom_id,
                 values=[str(role_id)],
-                wait=True,
                 **here,
             )
-        await playground.door.do("delete", message=message["id"], **here)
+            if done["state"] == "failed":
+                raise BotAbsent(done["error"])
+        await door.do("delete", message=message["id"], **here)
 
 
 async def _until_commands(playground: Playground, here: dict[str, Any]) -> None:

@@ -4,9 +4,10 @@ python -m scripts.pictures
 """
 
 import asyncio
+import contextlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,17 +66,20 @@ def walk(node: Any) -> Iterator[dict[str, Any]]:
             yield from walk(value.get("components") or [])
 
 
-async def play(door: Socket, locale: str) -> str:
-    """Bring a small question time about; return the channel's name."""
-    hello = await door.do("hello")
-    people: Sequence[str] = [person["id"] for person in hello["people"]]
-    speaker, moderator, note_taker, *attendees = people
-    guild = hello["guilds"][0]["id"]
-    seen = await door.do("watch", as_=speaker, guild=guild)
-    talk = next(channel for channel in seen["channels"] if channel["type"] == 0)
-    here = {"channel": talk["id"]}
-
-    card = await door.do("slash", as_=moderator, name="setup", options={}, wait=True, **here)
+async def use_locale(door: Socket, moderator: str, channel: str, locale: str) -> None:
+    """Choose the server's language, as a moderator does."""
+    here = {"channel": channel}
+    for _ in range(30):
+        # Neither its commands are there at once, nor is its first answer a quick one.
+        with contextlib.suppress(RuntimeError):
+            card = await door.do(
+                "slash", as_=moderator, name="setup", options={}, wait=True, **here
+            )
+            if card["messages"]:
+                break
+        await asyncio.sleep(1)
+    else:
+        raise RuntimeError("the bot doesn't answer")
     message = card["messages"][0]["id"]
     await door.do(
         "select",
@@ -87,6 +91,19 @@ async def play(door: Socket, locale: str) -> str:
         **here,
     )
     await door.do("delete", as_=moderator, message=message, **here)
+
+
+async def play(door: Socket, locale: str) -> str:
+    """Bring a small question time about; return the channel's name."""
+    hello = await door.do("hello")
+    people: Sequence[str] = [person["id"] for person in hello["people"]]
+    speaker, moderator, note_taker, *attendees = people
+    guild = hello["guilds"][0]["id"]
+    seen = await door.do("watch", as_=speaker, guild=guild)
+    talk = next(channel for channel in seen["channels"] if channel["type"] == 0)
+    here = {"channel": talk["id"]}
+
+    await use_locale(door, moderator, talk["id"], locale)
     options = {"title": TITLES[locale], "slides": "https://slides.example.org/42"}
     started = await door.do(
         "slash", as_=speaker, name="session start", options=options, wait=True, **here
@@ -119,8 +136,9 @@ async def play(door: Socket, locale: str) -> str:
     return talk["name"]
 
 
-async def picture(locale: str) -> None:
-    """Take one picture."""
+@contextlib.asynccontextmanager
+async def running() -> AsyncIterator[tuple[str, Socket]]:
+    """Run a playground; give its page's address, and a door into it."""
     server = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "bot", "playground", stdout=asyncio.subprocess.PIPE, cwd=ROOT
     )
@@ -132,7 +150,16 @@ async def picture(locale: str) -> None:
         await asyncio.sleep(8)
         socket_address = page_address.replace("http:", "ws:") + "ws"
         async with aiohttp.ClientSession() as http, http.ws_connect(socket_address) as socket:
-            await play(Socket(socket), locale)
+            yield page_address, Socket(socket)
+    finally:
+        server.terminate()
+        await server.wait()
+
+
+async def picture(locale: str) -> None:
+    """Take one picture."""
+    async with running() as (page_address, door):
+        await play(door, locale)
         async with async_playwright() as browsers:
             browser = await browsers.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
             page = await browser.new_page(
@@ -143,9 +170,6 @@ async def picture(locale: str) -> None:
             await page.wait_for_timeout(2500)
             await page.screenshot(path=PICTURES / f"board-{locale}.png")
             await browser.close()
-    finally:
-        server.terminate()
-        await server.wait()
 
 
 async def main() -> None:

@@ -4,7 +4,8 @@
 #   setup.sh run       .venv with the bot and the playground
 #   setup.sh dev       .venv with the tools for tests, lint and benchmarks as well
 #   setup.sh browser   Chromium and a Japanese font, for the browser tests
-#   setup.sh lab       a Docker Engine, images, a registry and the host's rules (LAB=off: nothing)
+#   setup.sh lab       a Docker Engine, libvirt, images, a registry and the host's rules (LAB=off:
+#                      nothing; LAB=on: without asking)
 #   setup.sh lab-down  stop and take away what "lab" started and laid
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -263,7 +264,7 @@ agree_to_lab() { # what is to be done
     local no=$notes/no-lab yes=$notes/lab
     if [[ ${LAB:-ask} == on || -e $yes ]] || ! has_terminal; then
         rm -f "$no"
-    elif agree "The lab (containers from the chat) needs $1. Set it up on this machine?"; then
+    elif agree "The lab (containers and virtual machines from the chat) needs $1. Set it up on this machine?"; then
         touch "$yes"
     else
         touch "$no"
@@ -271,15 +272,31 @@ agree_to_lab() { # what is to be done
     fi
 }
 
-# An engine that answers, started or installed where need be.
-find_engine() {
-    local state said rules="firewall rules and a cgroup for its own networks and containers"
-    local -a packages=(docker.io containerd runc iptables)
-    state=$(lab engine)
+engine_packages=(docker.io containerd runc iptables)
+guest_packages=(libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils dnsmasq-base
+    iptables)
+binding_packages=(libvirt-dev pkg-config gcc libc6-dev) # libvirt-python comes as source
+
+# Set $needs to what the lab asks of this machine, for the question.
+look_at_lab() { # the engine's state, libvirt's
+    needs="firewall rules and a cgroup for its own networks and instances"
+    case $2 in
+        asleep) needs="libvirt started, and $needs" ;;
+        absent) needs="libvirt and QEMU (${guest_packages[*]} ${binding_packages[*]}), and $needs" ;;
+    esac
+    case $1 in
+        asleep) needs="the Docker Engine started, $needs" ;;
+        absent) needs="Docker (${engine_packages[*]}), $needs" ;;
+    esac
+}
+
+# An engine that answers, started or installed where need be; else $refusal says why not.
+find_engine() { # its state
+    local state=$1 said
+    local -a packages=("${engine_packages[@]}")
     case $state in
-        answers) said=$rules ;;
-        asleep) said="the Docker Engine started, and $rules" ;;
-        absent) said="Docker (${packages[*]}), and $rules" ;;
+        answers) return 0 ;;
+        asleep | absent) ;;
         elsewhere)
             refusal="DOCKER_HOST names an engine on another machine: lab.toml is for those."
             return 1
@@ -297,11 +314,6 @@ find_engine() {
             return 1
             ;;
     esac
-    if ! agree_to_lab "$said"; then
-        refusal="You chose not to have one."
-        return 1
-    fi
-    agreed=yes
     if [[ $state == absent ]]; then
         [[ -d /run/systemd/system ]] || packages+=(tini)
         if ! install_packages "The lab" "${packages[@]}"; then
@@ -309,33 +321,107 @@ find_engine() {
             return 1
         fi
     fi
-    if [[ $state != answers ]]; then
-        if ! become_root "start the Docker Engine"; then
+    if ! become_root "start the Docker Engine"; then
+        refusal="$refusal."
+        return 1
+    fi
+    echo "Starting the Docker Engine …"
+    if ! said=$(lab_as_root -m scripts.lab start-engine); then
+        refusal="The Docker Engine can't be started: $said."
+        return 1
+    fi
+    if [[ $(lab engine) != answers ]]; then
+        refusal="The Docker Engine runs now, for root and the group docker: sudo usermod -aG docker \$USER, then log in again."
+        return 1
+    fi
+}
+
+# libvirt that answers, started or installed where need be; else $refusal says why not.
+find_hypervisor() { # its state
+    local state=$1 said
+    local -a packages=("${guest_packages[@]}")
+    case $state in
+        answers | asleep | absent) ;;
+        foreign)
+            refusal="The lab's virtual machines are PCs (x86-64), and this machine is none."
+            return 1
+            ;;
+        forbidden)
+            refusal="libvirt is not yours to use: sudo usermod -aG libvirt \$USER, then log in again."
+            return 1
+            ;;
+        *)
+            refusal="libvirt is there, but doesn't answer."
+            return 1
+            ;;
+    esac
+    if [[ $state == absent ]]; then
+        [[ -d /run/systemd/system ]] || packages+=(tini)
+        if ! install_packages "Virtual machines in the lab" "${packages[@]}"; then
+            refusal="$refusal, and no libvirt is here."
+            return 1
+        fi
+    fi
+    if [[ $(lab hypervisor) != answers ]]; then
+        if ! become_root "start libvirt"; then
             refusal="$refusal."
             return 1
         fi
-        echo "Starting the Docker Engine …"
-        if ! said=$(lab_as_root -m scripts.lab start-engine); then
-            refusal="The Docker Engine can't be started: $said."
+        echo "Starting libvirt …"
+        if ! said=$(lab_as_root -m scripts.lab start-hypervisor); then
+            refusal="libvirt can't be started: $said."
             return 1
         fi
-        if [[ $(lab engine) != answers ]]; then
-            refusal="The Docker Engine runs now, for root and the group docker: sudo usermod -aG docker \$USER, then log in again."
+        if [[ $(lab hypervisor) != answers ]]; then
+            refusal="libvirt runs now, for root and the group libvirt: sudo usermod -aG libvirt \$USER, then log in again."
             return 1
         fi
     fi
 }
 
+# libvirt's Python library, built where it isn't there; else $refusal says why not.
+find_binding() {
+    local log=$notes/libvirt-python.log header
+    local -a packages=("${binding_packages[@]}")
+    "$venv/bin/python" -c 'import libvirt' 2>/dev/null && return
+    header=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h
+    if ! { [[ -e $header ]] && command -v gcc && pkg-config --exists libvirt; } &>/dev/null; then
+        packages+=("$("$venv/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')")
+        if ! install_packages "Building libvirt-python" "${packages[@]}"; then
+            refusal="$refusal, and libvirt-python is built with it."
+            return 1
+        fi
+    fi
+    echo "Building libvirt-python …"
+    if ! "$venv/bin/python" -m pip install --retries 2 --constraint constraints.txt \
+        --editable ".[kvm]" >"$log" 2>&1 9>&-; then
+        refusal="libvirt-python can't be built (all that pip said is in $log)."
+        return 1
+    fi
+}
+
+# What virtual machines need: libvirt, its Python library, and something to start.
+set_up_guests() { # libvirt's state
+    find_hypervisor "$1" || return 1
+    find_binding || return 1
+    lab guests || { refusal="There is nothing to start in them."; return 1; }
+}
+
 # The host's part, which is root's: firewall rules, cgroup, probe.
 set_up_host() {
     local log=$notes/host.log
+    local -a probe=()
+    if [[ -e build/lab/guests/tiny.kernel ]]; then
+        probe=(--guest-kernel "$PWD/build/lab/guests/tiny.kernel" --guest-modules "$PWD/build/lab/guests/modules")
+    fi
     if ! become_root "lay the lab's firewall rules"; then
         echo "$refusal, so attendees get no lab until this was run:"
         echo "    sudo $PWD/$venv/bin/study-bot lab setup-host"
         return
     fi
     if lab_as_root -m bot lab setup-host --quiet --file build/lab/lab.toml \
-        --busybox build/lab/bin/busybox --record build/lab/started/host >"$log" 2>&1; then
+        --busybox build/lab/bin/busybox --record build/lab/started/host "${probe[@]}" \
+        >"$log" 2>&1; then
         lab note-host || true
     else
         echo "The lab's firewall rules can't be laid, so attendees get no lab: $(tail -n 1 "$log")"
@@ -349,10 +435,26 @@ set_up_lab() {
         return
     fi
     lab stands && return
+    local engine hypervisor
     rm -f build/lab/lab.toml # what isn't so any more must not be offered
-    if ! find_engine; then
+    engine=$(lab engine)
+    hypervisor=$(lab hypervisor)
+    look_at_lab "$engine" "$hypervisor"
+    if ! agree_to_lab "$needs"; then
+        without_lab "You chose not to have one."
+        return
+    fi
+    agreed=yes
+    if ! find_engine "$engine"; then
         without_lab "$refusal"
         return
+    fi
+    [[ ${LAB:-ask} != on ]] || rm -f "$notes/no-guests"
+    if [[ ! -e $notes/no-guests ]] && ! set_up_guests "$hypervisor"; then
+        echo "$refusal" >"$notes/no-guests"
+    fi
+    if [[ -e $notes/no-guests ]]; then
+        echo "$(<"$notes/no-guests") So the lab has no virtual machines; containers work (LAB=on tries again)."
     fi
     if ! command -v apt-get >/dev/null; then
         echo "This machine has no apt-get, so the lab's images come from the public hub."

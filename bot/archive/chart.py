@@ -10,10 +10,10 @@ load, is imported there alone.
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bot.archive.statistics import STATES, Figures, duration
+from bot.fonts import font_for
 from bot.localization import Words, words
 
 if TYPE_CHECKING:
@@ -30,9 +30,6 @@ _COLOURS = {
 }
 _BLUE, _AMBER = _COLOURS["current"], _COLOURS["open"]
 _MOST_BARS = 40
-# Which of a machine's fonts to try first; any other that has the glyphs will do.
-_FONTS = ("Noto Sans CJK JP", "Noto Sans JP", "Source Han Sans", "IPAexGothic", "IPAGothic",
-          "BIZ UD", "Yu Gothic", "Hiragino Sans", "Meiryo", "MS Gothic")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,28 +105,6 @@ def draw_statistics(figures: Figures, labels: Labels) -> bytes:
         png = io.BytesIO()
         figure.savefig(png, format="png", metadata={"Software": None})
     return png.getvalue()
-
-
-@cache
-def font_for(text: str) -> str | None:
-    """Return a font of this machine that has every character of `text`, if there is one."""
-    from matplotlib.font_manager import fontManager
-    from matplotlib.ft2font import FT2Font
-
-    def rank(name: str) -> int:
-        return next((i for i, known in enumerate(_FONTS) if name.startswith(known)), len(_FONTS))
-
-    wanted = {ord(character) for character in text if not character.isspace()}
-    if all(code < 0x80 for code in wanted):
-        return "DejaVu Sans"
-    for entry in sorted(fontManager.ttflist, key=lambda entry: (rank(entry.name), entry.name)):
-        try:
-            face = FT2Font(entry.fname)
-        except (OSError, RuntimeError):
-            continue  # Listed in matplotlib's cache, but gone or broken since.
-        if entry.style == "normal" and all(face.get_char_index(code) for code in wanted):
-            return entry.name
-    return None
 
 
 def _draw_states(axes: "Axes", figures: Figures, labels: Labels) -> None:

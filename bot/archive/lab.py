@@ -5,7 +5,7 @@ from typing import Any
 from bot.archive.record import LabRecord
 from bot.archive.store import Reader
 from bot.guilds import names
-from bot.lab import Instance, events, of_person, of_session
+from bot.lab import Instance, events, of_person, of_session, ssh_keys_of
 from bot.sessions import Session
 from bot.timeline import events_of_session
 
@@ -44,6 +44,14 @@ def lab_records(
 def instances_of(connection: Reader, guild_id: int, user_id: int) -> list[dict[str, Any]]:
     """Return what is kept of a person's instances, for their own eyes."""
     return [_of(one) for one in of_person(connection, guild_id, user_id, limit=-1)]
+
+
+def keys_of(connection: Reader, guild_id: int, user_id: int) -> list[dict[str, Any]]:
+    """Return a person's SSH keys, for their own eyes."""
+    return [
+        {"name": one.name, "key": one.key, "added_at": one.added_at.isoformat()}
+        for one in ssh_keys_of(connection, guild_id, user_id)
+    ]
 
 
 def _of(instance: Instance) -> dict[str, Any]:

@@ -4,6 +4,15 @@
 
     Reference URL: https://…
 
+    ## Lecture notes
+
+    …
+
+    ## Recording
+
+    - A title, 1:02:03
+      - 0:05 A chapter
+
     ## Question time
 
     Q. A question
@@ -14,19 +23,26 @@
       - An answer
         - with nested bullets
 
-The indent alone says what a line is, so nothing anybody wrote needs escaping: a question
-begins at the margin, its further lines stand three columns in, answers are bullets two
-columns in with their lines deeper, and remarks stand two columns in without a bullet. Only
-an answer that reads `(missed)` itself gets a backslash. `read.py` reads it back.
+Of question time the indent alone says what a line is, so nothing anybody wrote needs
+escaping: a question begins at the margin, its further lines stand three columns in, answers
+are bullets two columns in with their lines deeper, and remarks stand two columns in without a
+bullet. Only an answer that reads `(missed)` itself gets a backslash. `read.py` reads it back.
 """
 
 import re
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
-from bot.archive.record import AnswerRecord, QuestionRecord, SessionRecord, target_of
+from bot.archive.record import (
+    AnswerRecord,
+    QuestionRecord,
+    RecordingRecord,
+    SessionRecord,
+    target_of,
+)
 from bot.errors import N_
 from bot.localization import LOCALES, Words, words
+from bot.recordings import spoken_place
 
 MISSED = N_("(missed)")
 STATUSES = {
@@ -40,6 +56,7 @@ SUPPLEMENT = N_("Supplement:")
 QUESTION_TIME = N_("Question time")
 REFERENCE = N_("Reference URL")
 _NOTES = N_("Lecture notes")
+_RECORDING = N_("Recording")
 
 BULLET = re.compile(r"(?:[-*+•‣◦]|\d{1,3}[.)])[ \u00a0]|・")
 
@@ -70,7 +87,16 @@ def render_markdown(
         paragraphs.append(f"{_(REFERENCE)}: {_one_line(record.slides_url)}")
     if record.speaker_name and show_names:
         paragraphs.append(_("Speaker: {name}", name=_one_line(record.speaker_name)))
-    paragraphs += [f"## {_(_NOTES)}", f"## {_(QUESTION_TIME)}"]
+    paragraphs.append(f"## {_(_NOTES)}")
+    if record.notes and (notes := record.notes.strip("\r\n")):
+        paragraphs.append(notes.replace("\r\n", "\n"))
+    if record.recordings:
+        paragraphs.append(f"## {_(_RECORDING)}")
+        zone = ZoneInfo(record.time_zone)
+        paragraphs += [_recording(one, zone, _) for one in record.recordings]
+    paragraphs += [section.strip("\n") for section in record.sections]
+    # Last: what is read back begins at this heading, whatever the notes hold.
+    paragraphs.append(f"## {_(QUESTION_TIME)}")
 
     shown = record.seen(include_jokes=include_jokes)
     by_number = {question.number: question for question in shown}
@@ -83,6 +109,21 @@ def render_markdown(
             parts = merged.get(question.number, [])
             paragraphs += _question(question, parts, _, show_names=show_names)
     return "\n\n".join(paragraphs) + "\n"
+
+
+def _recording(recording: RecordingRecord, zone: ZoneInfo, words: Words) -> str:
+    _ = words
+    said = [_one_line(recording.title)]
+    if recording.duration is not None:
+        said.append(spoken_place(recording.duration))
+    if recording.ends_at is not None:
+        until = recording.ends_at.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+        said.append(_("until {until}", until=until))
+    lines = [
+        f"  - {spoken_place(chapter.at)} {_one_line(chapter.title)}"
+        for chapter in recording.chapters
+    ]
+    return "\n".join([f"- {', '.join(said)}", *lines])
 
 
 def _question(

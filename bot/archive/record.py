@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 # Waiting for approval or taken back: nobody else ever saw these, or should any more.
 _UNSEEN = ("pending", "withdrawn")
@@ -50,6 +50,24 @@ class LabRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ChapterRecord:
+    """A place in a recording that has a name."""
+
+    at: timedelta
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRecord:
+    """A recording that is there; not where: that is for those who may watch. It goes `ends_at`."""
+
+    title: str
+    duration: timedelta | None
+    ends_at: datetime | None
+    chapters: tuple[ChapterRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class SessionRecord:
     """One session, its questions in the order they were asked."""
 
@@ -61,6 +79,11 @@ class SessionRecord:
     time_zone: str
     questions: tuple[QuestionRecord, ...]
     lab: tuple[LabRecord, ...] = ()
+    # The note-taker's Markdown as it was written.
+    notes: str | None = None
+    recordings: tuple[RecordingRecord, ...] = ()
+    # Markdown of features that add something of their own, each with its heading.
+    sections: tuple[str, ...] = ()
 
     def seen(self, *, include_jokes: bool) -> tuple[QuestionRecord, ...]:
         """Return the questions that everybody may see; what was merged goes with its target."""

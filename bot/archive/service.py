@@ -2,16 +2,23 @@
 
 import asyncio
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
 from bot.archive import store
-from bot.archive.lab import instances_of, lab_records
+from bot.archive.lab import instances_of, keys_of, lab_records
 from bot.archive.markdown import render_markdown
-from bot.archive.record import AnswerRecord, QuestionRecord, SessionRecord
+from bot.archive.record import (
+    AnswerRecord,
+    ChapterRecord,
+    QuestionRecord,
+    RecordingRecord,
+    SessionRecord,
+)
 from bot.archive.store import PostedExport
 from bot.archive.tables import render_csv, render_json
 from bot.database import Transaction
@@ -19,10 +26,17 @@ from bot.errors import N_, BadInput
 from bot.guilds import GuildService, forget_person, forget_unused_names, names
 from bot.lab import forget_owners_before
 from bot.lab import forget_person as forget_lab_person
-from bot.localization import words
+from bot.localization import Words, words
 from bot.notes import forget_person as forget_note_taker
-from bot.notes import forget_posters_before, forget_words, revisions_by
+from bot.notes import forget_posters_before, forget_words, get_notes, revisions_by
 from bot.questions import Question, answers_of, attachments, events, of_author, of_session
+from bot.recordings import (
+    chapters_of,
+    forget_in_recordings,
+    forget_recorders_before,
+    recordings_of_person,
+    recordings_of_session,
+)
 from bot.search import excerpt, index_text, match_query, matches
 from bot.sessions import Session
 from bot.settings import Settings
@@ -31,6 +45,7 @@ from bot.timeline import after as events_after
 
 ERASED = "person.erased"
 EXPORTED = "session.exported"
+PUBLISHED = "session.published"
 _INDEX = "question_index"
 _BATCH = 1000
 
@@ -48,6 +63,9 @@ class Format(StrEnum):
     CSV = "csv"
     JSON = "json"
 
+
+# A feature's part of a session's file, read in the same snapshot as the rest.
+Section = Callable[[sqlite3.Connection, Session, Words], str | None]
 
 SUFFIXES = {Format.MARKDOWN: "md", Format.CSV: "csv", Format.JSON: "json"}
 
@@ -84,16 +102,41 @@ class Archive:
         self._database = timeline.database
         self._guilds = guilds
         self._settings = settings
+        self._sections: list[Section] = []
+
+    def add_section(self, section: Section) -> None:
+        """Have a feature's Markdown stand in each session's file, between notes and questions.
+
+        `section` returns it with its heading, or None where there is nothing to say.
+        """
+        self._sections.append(section)
 
     async def record(
-        self, session: Session, *, show_names: bool | None = None, everything: bool = False
+        self,
+        session: Session,
+        *,
+        locale: str | None = None,
+        show_names: bool | None = None,
+        everything: bool = False,
     ) -> SessionRecord:
         """Return everything an export knows of a session; `everything`: private parts too."""
         guild = self._guilds.get(session.guild_id)
         named = guild.rules.show_names if show_names is None else show_names
-        return await self._database.read(
-            _record, session, str(guild.time_zone), show_names=named, everything=everything
-        )
+        _ = words(locale or guild.locale)
+
+        def work(connection: sqlite3.Connection) -> SessionRecord:
+            record = _record(
+                connection,
+                session,
+                str(guild.time_zone),
+                _,
+                show_names=named,
+                everything=everything,
+            )
+            found = (section(connection, session, _) for section in self._sections)
+            return replace(record, sections=tuple(text for text in found if text))
+
+        return await self._database.read(work)
 
     async def export(
         self,
@@ -109,7 +152,7 @@ class Archive:
         `everything`: with what attendees did in the lab, which nobody but the operator sees.
         """
         guild = self._guilds.get(session.guild_id)
-        record = await self.record(session, everything=everything)
+        record = await self.record(session, locale=locale, everything=everything)
         shown = guild.rules.show_names
         _ = words(locale or guild.locale)
         # Thousands of questions take a while to write: not on the event loop.
@@ -180,6 +223,18 @@ class Archive:
 
         await self._database.write(work)
 
+    async def published(self, session: Session, message_id: int, by_id: int | None = None) -> None:
+        """Note that a session's set was posted in its channel."""
+
+        def work(tx: Transaction) -> None:
+            data = {"message_id": message_id}
+            event = NewEvent(
+                PUBLISHED, session.guild_id, session.id, session.channel_id, by_id, data
+            )
+            self._timeline.append(tx, event)
+
+        await self._database.write(work)
+
     async def stale_posts(self, guild_id: int) -> list[PostedExport]:
         """Return the posted files that must still be made anew since somebody was erased."""
         return await self._database.read(store.stale_exports, guild_id)
@@ -229,7 +284,9 @@ class Archive:
                 "answers": [{"text": row[0], "supplement": bool(row[1])} for row in rows],
                 "votes": [row[0] for row in votes],
                 "lab": instances_of(connection, guild_id, user_id),
+                "ssh_keys": keys_of(connection, guild_id, user_id),
                 "notes_posted": revisions_by(connection, guild_id, user_id),
+                "recordings": recordings_of_person(connection, guild_id, user_id),
                 "sessions_run": store.sessions_run_by(connection, guild_id, user_id),
             }
 
@@ -256,6 +313,7 @@ class Archive:
             store.erase_ids(tx, guild_id, user_id)
             forget_lab_person(tx, guild_id, user_id)
             forget_note_taker(tx, guild_id, user_id)
+            forget_in_recordings(self._timeline, tx, guild_id, user_id, at)
             forget_person(tx, guild_id, user_id)
             forget_actor(tx, guild_id, user_id)
             data = {"question_ids": asked, "answer_ids": answered, "sessions": sessions}
@@ -277,6 +335,7 @@ class Archive:
             forget_actors_before(tx, audit)
             forget_owners_before(tx, audit)
             forget_posters_before(tx, audit)
+            forget_recorders_before(tx, audit)
             forget_unused_names(tx)
 
         await self._database.write(work)
@@ -290,10 +349,28 @@ def _written(record: SessionRecord, format_: Format, _: Any, jokes: bool, shown:
     return render_json(record, include_jokes=jokes, show_names=shown)
 
 
+def _recordings(
+    connection: sqlite3.Connection, session: Session, locale: str
+) -> tuple[RecordingRecord, ...]:
+    return tuple(
+        RecordingRecord(
+            title=recording.title,
+            duration=recording.duration,
+            ends_at=recording.due_at,
+            chapters=tuple(
+                ChapterRecord(chapter.at, chapter.title)
+                for chapter in chapters_of(connection, recording, locale)
+            ),
+        )
+        for recording in recordings_of_session(connection, session.id)
+    )
+
+
 def _record(
-    connection: store.Reader,
+    connection: sqlite3.Connection,
     session: Session,
     time_zone: str,
+    words: Words,
     *,
     show_names: bool,
     everything: bool,
@@ -348,4 +425,6 @@ def _record(
         time_zone=time_zone,
         questions=tuple(question_record(question) for question in questions if question.body),
         lab=lab_records(connection, session, show_names=show_names, everything=everything),
+        notes=notes.source if (notes := get_notes(connection, session.id)) else None,
+        recordings=_recordings(connection, session, words.locale),
     )

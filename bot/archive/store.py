@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.database import Transaction, to_micros
+from bot.database import Transaction
+from bot.moments import to_micros
 from bot.questions import Question, question_of
 
 Reader = sqlite3.Connection | Transaction
@@ -37,7 +38,7 @@ def texts(connection: Reader, question_ids: Collection[int]) -> dict[int, str]:
         part = wanted[start : start + 500]
         marks = ",".join("?" * len(part))
         rows = connection.execute(
-            "SELECT q.id, q.body || coalesce((SELECT char(10) || group_concat(a.body, char(10))"  # noqa: S608
+            "SELECT q.id, q.body || coalesce((SELECT char(10) || group_concat(a.body, char(10))"
             " FROM answers a WHERE a.question_id = q.id AND a.deleted_at IS NULL), '')"
             f" FROM questions q WHERE q.id IN ({marks})",
             part,
@@ -239,16 +240,16 @@ def erase_ids(tx: Transaction, guild_id: int, user_id: int) -> None:
     ended = "guild_id = :guild AND ended_at IS NOT NULL"
     mine = "guild_id = :guild AND author_id = :user"
     voted = tx.execute(
-        f"SELECT DISTINCT question_id FROM votes WHERE user_id = :user AND {of_guild}",  # noqa: S608
+        f"SELECT DISTINCT question_id FROM votes WHERE user_id = :user AND {of_guild}",
         key,
     ).fetchall()
     for sql in (
-        f"UPDATE questions SET author_id = NULL WHERE {mine}",  # noqa: S608
-        f"UPDATE answers SET author_id = NULL WHERE {mine}",  # noqa: S608
-        f"UPDATE sessions SET speaker_id = NULL WHERE {ended} AND speaker_id = :user",  # noqa: S608
-        f"UPDATE sessions SET started_by = NULL WHERE {ended} AND started_by = :user",  # noqa: S608
-        f"UPDATE reveals SET by_id = NULL WHERE by_id = :user AND {of_guild}",  # noqa: S608
-        f"DELETE FROM votes WHERE user_id = :user AND {of_guild}",  # noqa: S608
+        f"UPDATE questions SET author_id = NULL WHERE {mine}",
+        f"UPDATE answers SET author_id = NULL WHERE {mine}",
+        f"UPDATE sessions SET speaker_id = NULL WHERE {ended} AND speaker_id = :user",
+        f"UPDATE sessions SET started_by = NULL WHERE {ended} AND started_by = :user",
+        f"UPDATE reveals SET by_id = NULL WHERE by_id = :user AND {of_guild}",
+        f"DELETE FROM votes WHERE user_id = :user AND {of_guild}",
     ):
         tx.execute(sql, key)
     for row in voted:
@@ -268,17 +269,17 @@ def forget_askers_before(tx: Transaction, before: datetime) -> int:
     micros = to_micros(before)
     old = "SELECT id FROM sessions WHERE ended_at < :before"
     number = tx.execute(
-        f"UPDATE questions SET author_id = NULL WHERE author_id IS NOT NULL"  # noqa: S608
+        f"UPDATE questions SET author_id = NULL WHERE author_id IS NOT NULL"
         f" AND session_id IN ({old})",
         {"before": micros},
     ).rowcount
-    in_old = f"SELECT id FROM questions WHERE session_id IN ({old})"  # noqa: S608
+    in_old = f"SELECT id FROM questions WHERE session_id IN ({old})"
     tx.execute(
-        f"UPDATE answers SET author_id = NULL WHERE supplement AND author_id IS NOT NULL"  # noqa: S608
+        f"UPDATE answers SET author_id = NULL WHERE supplement AND author_id IS NOT NULL"
         f" AND question_id IN ({in_old})",
         {"before": micros},
     )
-    tx.execute(f"DELETE FROM votes WHERE question_id IN ({in_old})", {"before": micros})  # noqa: S608
+    tx.execute(f"DELETE FROM votes WHERE question_id IN ({in_old})", {"before": micros})
     return number
 
 

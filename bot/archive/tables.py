@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -101,6 +101,19 @@ def render_json(
             }
             for entry in record.lab
         ],
+        "notes": record.notes,
+        "recordings": [
+            {
+                "title": recording.title,
+                "seconds": _seconds(recording.duration),
+                "until": _iso(recording.ends_at, zone),
+                "chapters": [
+                    {"seconds": _seconds(chapter.at), "title": chapter.title}
+                    for chapter in recording.chapters
+                ],
+            }
+            for recording in record.recordings
+        ],
     }
     text = json.dumps(content, ensure_ascii=False, indent=2) + "\n"
     return text.encode("utf-8", "replace")
@@ -153,6 +166,10 @@ def _cell(value: object) -> str:
 
 def _local(at: datetime | None, zone: ZoneInfo) -> str | None:
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else None
+
+
+def _seconds(length: timedelta | None) -> float | None:
+    return length.total_seconds() if length is not None else None
 
 
 def _iso(at: datetime | None, zone: ZoneInfo) -> str | None:

@@ -1,6 +1,15 @@
 """A guild's own settings: roles, channels, language, time zone; and who is who there."""
 
-from bot.guilds.model import CHOICE_NAMES, CHOICES, ROLE_NAMES, Guild, Person, Role, Rules
+from bot.guilds.model import (
+    CHOICE_NAMES,
+    CHOICES,
+    LEADS,
+    ROLE_NAMES,
+    Guild,
+    Person,
+    Role,
+    Rules,
+)
 from bot.guilds.service import (
     GUILD_CONFIGURED,
     PERSON_MUTED,
@@ -14,6 +23,7 @@ __all__ = [
     "CHOICES",
     "CHOICE_NAMES",
     "GUILD_CONFIGURED",
+    "LEADS",
     "PERSON_MUTED",
     "ROLE_NAMES",
     "Guild",

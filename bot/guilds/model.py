@@ -18,6 +18,9 @@ class Role(StrEnum):
     ATTENDEE = "attendee"
 
 
+# Who runs a talk, and may do what others would be disturbed by.
+LEADS = frozenset({Role.SPEAKER, Role.MODERATOR})
+
 ROLE_NAMES = {
     Role.SPEAKER: N_("Speaker"),
     Role.MODERATOR: N_("Moderator"),
@@ -52,6 +55,7 @@ class Rules:
     session_length: timedelta
     show_names: bool
     notes_thread: bool
+    recording_days: int
 
     def as_choices(self) -> dict[str, int]:
         """Return them by the names and in the units of `CHOICES`."""
@@ -66,6 +70,7 @@ class Rules:
             "session_hours": int(self.session_length.total_seconds() // 3600),
             "show_names": int(self.show_names),
             "notes_thread": int(self.notes_thread),
+            "recording_days": self.recording_days,
         }
 
 
@@ -113,6 +118,7 @@ CHOICES: dict[str, tuple[int, int]] = {
     "session_hours": (1, 48),
     "show_names": (0, 1),
     "notes_thread": (0, 1),
+    "recording_days": (1, 365),
 }
 
 # How people read them. In a form, a label holds 45 characters.
@@ -127,4 +133,5 @@ CHOICE_NAMES = {
     "session_hours": N_("Longest session in hours"),
     "show_names": N_("Names in exports"),
     "notes_thread": N_("Notes without a channel of their own"),
+    "recording_days": N_("Days for which recordings are kept"),
 }

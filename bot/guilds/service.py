@@ -212,6 +212,7 @@ class GuildService:
             session_length=timedelta(hours=pick("session_hours", own.study_bot_session_hours)),
             show_names=bool(pick("show_names", own.study_bot_names_in_exports == "shown")),
             notes_thread=bool(pick("notes_thread", 1)),
+            recording_days=pick("recording_days", own.study_bot_recording_days),
         )
 
 

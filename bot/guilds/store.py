@@ -6,7 +6,8 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from bot.database import Transaction, to_micros
+from bot.database import Transaction
+from bot.moments import to_micros
 
 Reader = sqlite3.Connection | Transaction
 
@@ -34,7 +35,7 @@ def put(tx: Transaction, guild_id: int, changes: dict[str, Any], choices: dict[s
         if column not in COLUMNS:
             raise KeyError(column)
         tx.execute(
-            f"UPDATE guilds SET {column} = ? WHERE guild_id = ?",  # noqa: S608 - from COLUMNS
+            f"UPDATE guilds SET {column} = ? WHERE guild_id = ?",
             (value, guild_id),
         )
     tx.execute(
@@ -61,7 +62,7 @@ def names(connection: Reader, guild_id: int, user_ids: Collection[int]) -> dict[
         part = wanted[start : start + 500]
         marks = ",".join("?" * len(part))
         rows = connection.execute(
-            f"SELECT user_id, name FROM people WHERE guild_id = ? AND name <> ''"  # noqa: S608
+            f"SELECT user_id, name FROM people WHERE guild_id = ? AND name <> ''"
             f" AND user_id IN ({marks})",
             (guild_id, *part),
         )
@@ -82,7 +83,7 @@ def muted(connection: Reader, guild_id: int, user_ids: Collection[int]) -> set[i
     """Return who of some people is timed out, kicked or banned."""
     marks = ",".join("?" * len(user_ids))
     rows = connection.execute(
-        f"SELECT user_id FROM people WHERE guild_id = ? AND muted_until IS NOT NULL"  # noqa: S608
+        f"SELECT user_id FROM people WHERE guild_id = ? AND muted_until IS NOT NULL"
         f" AND user_id IN ({marks})",
         (guild_id, *user_ids),
     )
@@ -123,6 +124,8 @@ def forget_unused_names(tx: Transaction) -> None:
         " AND NOT EXISTS (SELECT 1 FROM note_revisions r JOIN notes n"
         "  ON n.session_id = r.session_id"
         "  WHERE n.guild_id = people.guild_id AND r.by_id = people.user_id)"
+        " AND NOT EXISTS (SELECT 1 FROM recordings r WHERE r.guild_id = people.guild_id"
+        "  AND r.added_by = people.user_id)"
     )
-    tx.execute(f"DELETE FROM people WHERE muted_until IS NULL AND {unused}")  # noqa: S608
-    tx.execute(f"UPDATE people SET name = '' WHERE name <> '' AND {unused}")  # noqa: S608
+    tx.execute(f"DELETE FROM people WHERE muted_until IS NULL AND {unused}")
+    tx.execute(f"UPDATE people SET name = '' WHERE name <> '' AND {unused}")

@@ -6,13 +6,16 @@ from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import (
     ExecResult,
     FoundImage,
+    GuestHostFacts,
     Image,
     Layer,
     LayerState,
     Process,
     PullProgress,
+    Snapshot,
 )
 from bot.lab.figures import Figures
+from bot.lab.forgetting import forget_person
 from bot.lab.images import Images
 from bot.lab.inputs import (
     parse_command,
@@ -23,13 +26,17 @@ from bot.lab.inputs import (
     parse_size,
 )
 from bot.lab.instances import Instances
+from bot.lab.key_store import SshKey
+from bot.lab.key_store import of_person as ssh_keys_of
 from bot.lab.lab import Lab, open_lab
-from bot.lab.launching import Launcher, LaunchRequest
+from bot.lab.launching import Launcher
 from bot.lab.model import (
     ALIVE,
     STATE_NAMES,
+    GuestTemplate,
     HostSettings,
     Instance,
+    IsoImage,
     Kind,
     LabRole,
     Port,
@@ -43,7 +50,8 @@ from bot.lab.reasons import explain
 from bot.lab.secrets import masked, masked_command
 from bot.lab.sizes import spoken_cpus, spoken_seconds, spoken_size
 from bot.lab.standing import HostStanding, Standing
-from bot.lab.store import forget_owners_before, forget_person, of_person, of_session
+from bot.lab.store import forget_owners_before, of_person, of_session
+from bot.lab.wishes import LaunchRequest
 
 __all__ = [
     "ALIVE",
@@ -53,12 +61,15 @@ __all__ = [
     "ExecResult",
     "Figures",
     "FoundImage",
+    "GuestHostFacts",
+    "GuestTemplate",
     "HostSettings",
     "HostStanding",
     "Image",
     "Images",
     "Instance",
     "Instances",
+    "IsoImage",
     "Kind",
     "Lab",
     "LabRole",
@@ -71,6 +82,8 @@ __all__ = [
     "Progress",
     "PullProgress",
     "Resources",
+    "Snapshot",
+    "SshKey",
     "Stage",
     "Standing",
     "State",
@@ -95,4 +108,5 @@ __all__ = [
     "spoken_cpus",
     "spoken_seconds",
     "spoken_size",
+    "ssh_keys_of",
 ]

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.database import Transaction
 from bot.errors import NotAllowed
-from bot.guilds import GuildService, Person, Role
+from bot.guilds import LEADS, GuildService, Person, Role
 from bot.lab import events, store
 from bot.lab.catalogue import Catalogue
 from bot.lab.errors import (
@@ -84,7 +84,7 @@ class Access:
         """Whether a person runs the talk an instance belongs to."""
         guild = self._guilds.get(instance.guild_id)
         speakers = session.speaker_ids if session is not None else ()
-        return bool(guild.roles_of(person, speakers) & {Role.SPEAKER, Role.MODERATOR})
+        return bool(guild.roles_of(person, speakers) & LEADS)
 
     def require_moderator(self, person: Person, guild_id: int) -> None:
         """Let moderators through.

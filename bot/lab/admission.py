@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.errors import N_, Term
-from bot.lab.drivers import HostFacts
 from bot.lab.errors import OneLaunchAtATime, TooManyInstances, TooMuch
-from bot.lab.model import HostSettings, Instance, Resources, RoleLimits, State
+from bot.lab.hosts import Facts
+from bot.lab.model import HostSettings, Instance, Kind, Resources, RoleLimits, State
 from bot.lab.sizes import spoken_cpus, spoken_size
 
 
@@ -28,9 +28,14 @@ class Room:
 
 
 def room(
-    settings: HostSettings, facts: HostFacts, others: Iterable[Instance], *, is_lead: bool
+    settings: HostSettings,
+    facts: Facts,
+    others: Iterable[Instance],
+    *,
+    is_lead: bool,
+    kind: Kind = Kind.CONTAINER,
 ) -> Room:
-    """Return what a host has left beside `others`.
+    """Return what a machine has left for one more of a kind beside `others` of both.
 
     Memory is never promised twice. CPUs are, `cpu_overcommit` times: weights share them
     fairly, and hardly anybody computes all the time. Attendees leave a share to those who
@@ -46,7 +51,8 @@ def room(
     for other in others:
         used_memory += other.resources.memory_bytes
         used_cpus += other.resources.cpus
-        used_disk += other.resources.disk_bytes
+        if other.kind is kind:  # Containers and guests have their disks in different places.
+            used_disk += other.resources.disk_bytes
         if not other.role.is_lead:
             attendees_memory += other.resources.memory_bytes
             attendees_cpus += other.resources.cpus
@@ -58,8 +64,13 @@ def room(
     return Room(int(free_memory), free_cpus, None if disk is None else int(disk - used_disk))
 
 
-def check_person(limits: RoleLimits, own: Sequence[Instance], wanted: Resources) -> None:
-    """Let a person start one more beside their `own`.
+def check_person(
+    limits: RoleLimits,
+    own: Sequence[Instance],
+    wanted: Resources,
+    kind: Kind = Kind.CONTAINER,
+) -> None:
+    """Let a person start one more of a kind beside their `own` of both.
 
     Raises:
         OneLaunchAtATime: one of theirs waits or starts already.
@@ -68,8 +79,12 @@ def check_person(limits: RoleLimits, own: Sequence[Instance], wanted: Resources)
     for other in own:
         if other.state in (State.QUEUED, State.LAUNCHING):
             raise OneLaunchAtATime(name=other.name)
-    if len(own) >= limits.instances:
-        raise TooManyInstances(n=len(own), most=limits.instances)
+    same = sum(other.kind is kind for other in own)
+    most = limits.instances if kind is Kind.CONTAINER else limits.guests
+    if same >= most:
+        raise TooManyInstances(n=same, most=most)
+    if len(own) >= limits.in_all:
+        raise TooManyInstances(n=len(own), most=limits.in_all)
     if not own:
         _compare(N_("CPUs"), wanted.cpus, limits.cpus, spoken_cpus)
         _compare(N_("Memory"), wanted.memory_bytes, limits.memory_bytes, spoken_size)

@@ -31,7 +31,7 @@ MORE_CAPABILITIES = {
 DEFAULT_WRITABLE = (
     "/tmp",  # noqa: S108 - a folder inside the container
     "/run",
-    "/var/tmp",  # noqa: S108
+    "/var/tmp",  # noqa: S108 - inside the container
     "/root",
     # nginx, from the hub and from Debian
     "/var/cache/nginx",

@@ -51,6 +51,14 @@ class Directory:
         ]
         return sorted(found, key=lambda one: (one.owner_id != by.id, one.name))
 
+    def seen(self, guild_id: int, by: Person) -> list[Instance]:
+        """Return what `by` may know of: what they may act on, and public ones; own ones first."""
+        theirs = self.theirs(guild_id, by)
+        known = {one.id for one in theirs}
+        found = [instance for instance, _session in self._guilds.get(guild_id, ())]
+        others = [one for one in found if one.public and one.id not in known]
+        return theirs + sorted(others, key=lambda one: one.name)
+
     async def _read(self) -> None:
         while self._stale:
             guild_id = self._stale.pop()

@@ -111,7 +111,7 @@ class ContainerGone(NotFound):
 class NotRunning(Conflict):
     """It has to run for this."""
 
-    message = N_("“{name}” isn't running. Start it first: /container start.")
+    message = N_("“{name}” isn't running. Start it first: /container start or /vm start.")
 
 
 # --- the operator's file ---

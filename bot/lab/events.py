@@ -31,6 +31,17 @@ OPENED = "lab.opened"
 CLEARED = "lab.cleared"
 BANNED = "lab.banned"
 UNBANNED = "lab.unbanned"
+KEY_ADDED = "lab.key_added"
+KEY_REMOVED = "lab.key_removed"
+# A guest got further in its boot, or more became known of it.
+BOOTING = "lab.booting"
+PAUSED = "lab.paused"
+UNPAUSED = "lab.unpaused"
+SCREEN_SEEN = "lab.screen_seen"
+KEYS_PRESSED = "lab.keys_pressed"
+SNAPSHOT_MADE = "lab.snapshot_made"
+SNAPSHOT_DELETED = "lab.snapshot_deleted"
+REVERTED = "lab.reverted"
 # One for all of a session's instances that they concern, told in one message.
 WARNED = "lab.warned"
 ENDED_FOR_OWNERS = "lab.ended_for_owners"
@@ -55,6 +66,10 @@ ON_CARD = frozenset(
         THAWED,
         PUBLISHED,
         REMOVED,
+        BOOTING,
+        REVERTED,
+        SNAPSHOT_MADE,
+        SNAPSHOT_DELETED,
     }
 )
 
@@ -64,10 +79,28 @@ ON_ROSTER = frozenset(
 )
 
 # What /lab audit and the export show.
-AUDITED = tuple(
-    sorted(ON_CARD | {REFUSED, EXECUTED, LOGS_READ, IMAGE_PULLED, IMAGE_REMOVED, CLOSED, OPENED}
-           | {CLEARED, BANNED, UNBANNED})
-)  # fmt: skip
+_ALSO_AUDITED = frozenset(
+    {
+        REFUSED,
+        EXECUTED,
+        LOGS_READ,
+        IMAGE_PULLED,
+        IMAGE_REMOVED,
+        CLOSED,
+        OPENED,
+        CLEARED,
+        BANNED,
+        UNBANNED,
+        PAUSED,
+        UNPAUSED,
+        SCREEN_SEEN,
+        KEYS_PRESSED,
+        KEY_ADDED,
+        KEY_REMOVED,
+    }
+)
+# A guest's way through its boot is no deed of anybody's.
+AUDITED = tuple(sorted((ON_CARD | _ALSO_AUDITED) - {BOOTING}))
 
 
 def event(kind: str, instance: Instance, actor_id: int | None = None, **data: Any) -> NewEvent:

@@ -1,4 +1,6 @@
-"""The lab's machines: each a driver, called in threads with a time limit, and how it stands.
+"""The lab's engines: each a driver, called in threads with a time limit, and how it stands.
+
+A machine may have two, one for containers and one for guests: they come and go by themselves.
 
 A machine that doesn't answer is noticed within seconds and from then on refused at once, so
 that nobody waits for it; a look every few seconds finds out when it is back.
@@ -9,15 +11,16 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, Protocol, TypeVar
 
 import structlog
 
 from bot.errors import StudyBotError
-from bot.lab.drivers import ContainerDriver, HostFacts
+from bot.lab.drivers import ContainerDriver, GuestDriver, GuestHostFacts, HostFacts
 from bot.lab.errors import HostUnreachable, LabError
+from bot.lab.guest_addresses import ports_of
 from bot.lab.host import cgroup_parent
-from bot.lab.model import HostSettings
+from bot.lab.model import HostSettings, Kind
 from bot.lab.threads import Threads
 
 log = structlog.get_logger(__name__)
@@ -41,13 +44,60 @@ _BACK_SECONDS = 15.0
 _NOT_YET = "not verified yet"
 
 
-class Host:
-    """One machine of the lab."""
+class Facts(Protocol):
+    """What is known of any machine."""
 
-    def __init__(self, settings: HostSettings, driver: ContainerDriver) -> None:
+    @property
+    def version(self) -> str:
+        """The engine's version."""
+        ...
+
+    @property
+    def cpus(self) -> int:
+        """How many the machine has."""
+        ...
+
+    @property
+    def memory_bytes(self) -> int:
+        """How much the machine has."""
+        ...
+
+    @property
+    def disk_total_bytes(self) -> int | None:
+        """How much the place has where its disks are."""
+        ...
+
+    @property
+    def can_limit_disk(self) -> bool:
+        """Whether an instance can be kept from using more disk than it was promised."""
+        ...
+
+
+class Driver(Protocol):
+    """What is asked of every engine."""
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+F = TypeVar("F", bound=Facts)
+D = TypeVar("D", bound=Driver)
+
+
+class Engine(Generic[D, F]):
+    """One engine of one machine."""
+
+    kind: Kind
+
+    def __init__(self, settings: HostSettings, driver: D) -> None:
         self.settings = settings
         self.driver = driver
-        self.facts: HostFacts | None = None
+        self.facts: F | None = None
         self._up = asyncio.Event()
         # Whether the machine's protection was shown to hold; why not, for the operator.
         self.is_proven = False
@@ -55,9 +105,9 @@ class Host:
         # Whether that was looked at since it came up: it may have been started anew meanwhile.
         self.is_judged = False
         self.call_seconds: dict[str, list[float]] = {}
-        self._threads = Threads(_THREADS, f"lab:{settings.name}")
+        self._threads = Threads(_THREADS, f"lab:{self.key}")
         # A thread of its own: a hung engine may hold all the others for a while.
-        self._watch = Threads(1, f"lab-watch:{settings.name}")
+        self._watch = Threads(1, f"lab-watch:{self.key}")
         self._looking: asyncio.Task[bool] | None = None
 
     @property
@@ -70,11 +120,19 @@ class Host:
         """Whether it answers."""
         return self._up.is_set()
 
-    def cgroup_parent(self, *, is_lead: bool) -> str | None:
-        """Return where its set-up wants containers to stand, so that the demo weighs more."""
-        if not self.is_proven or self.facts is None:
-            return None
-        return cgroup_parent(self.facts.cgroup_driver, is_lead=is_lead)
+    @property
+    def key(self) -> str:
+        """What tells it from the machine's other engine, in rows and logs."""
+        return self.name if self.kind is Kind.CONTAINER else f"{self.name}/{self.kind}"
+
+    @property
+    def launches_at_once(self) -> int:
+        """How many may start at the same time."""
+        return self.settings.launches_at_once
+
+    def ports(self, *, outward: bool) -> range:  # noqa: ARG002 - guests have two ranges
+        """Return the ports it may give out, to those who may reach the internet or may not."""
+        return range(self.settings.port_first, self.settings.port_last + 1)
 
     async def call(
         self,
@@ -145,13 +203,13 @@ class Host:
         """Let go; threads that hang in a call are left to end by themselves."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._watch.shutdown(wait=False, cancel_futures=True)
-        last = Threads(1, f"lab-close:{self.name}")
+        last = Threads(1, f"lab-close:{self.key}")
         with contextlib.suppress(StudyBotError, TimeoutError):
             async with asyncio.timeout(ANSWER_SECONDS):
                 await asyncio.get_running_loop().run_in_executor(last, self.driver.close)
         last.shutdown(wait=False)
 
-    async def describe(self) -> HostFacts:
+    async def describe(self) -> F:
         """Ask what machine it is.
 
         Raises:
@@ -159,9 +217,12 @@ class Host:
         """
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(WORK_SECONDS):
-            return await loop.run_in_executor(self._threads, self.driver.facts)
+            return await loop.run_in_executor(self._threads, self._ask)
 
-    def came_up(self, facts: HostFacts) -> None:
+    def _ask(self) -> F:
+        raise NotImplementedError
+
+    def came_up(self, facts: F) -> None:
         """Note that it answers, and what it is."""
         self.facts = facts
         self.is_judged = False
@@ -169,7 +230,7 @@ class Host:
 
     def _went_down(self) -> None:
         if self.is_up:
-            log.warning("lab host unreachable", host=self.name)
+            log.warning("lab host unreachable", host=self.key)
         self._up.clear()
         self.is_proven = False
         self.proof = _NOT_YET
@@ -189,6 +250,8 @@ class Host:
             raise HostUnreachable
         began = time.monotonic()
         answer = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        # Whoever waited for it may have gone by then: what went wrong is nobody's news.
+        answer.add_done_callback(_heard)
         try:
             async with asyncio.timeout(seconds):
                 if is_watched:
@@ -228,26 +291,68 @@ class Host:
             patience = min(2 * patience, _PAUSE_SECONDS)
 
 
-class Hosts:
-    """All machines of the lab, watched."""
+def _heard(answer: "asyncio.Future[Any]") -> None:
+    if not answer.cancelled():
+        answer.exception()
 
-    def __init__(self, hosts: Mapping[str, Host]) -> None:
+
+class Host(Engine[ContainerDriver, HostFacts]):
+    """A machine's container engine."""
+
+    kind = Kind.CONTAINER
+
+    def cgroup_parent(self, *, is_lead: bool) -> str | None:
+        """Return where its set-up wants containers to stand, so that the demo weighs more."""
+        if not self.is_proven or self.facts is None:
+            return None
+        return cgroup_parent(self.facts.cgroup_driver, is_lead=is_lead)
+
+    def _ask(self) -> HostFacts:
+        return self.driver.facts()
+
+
+class GuestHost(Engine[GuestDriver, GuestHostFacts]):
+    """A machine's hypervisor."""
+
+    kind = Kind.GUEST
+
+    @property
+    def launches_at_once(self) -> int:
+        """How many guests may start at the same time."""
+        return self.settings.guest_launches_at_once
+
+    def ports(self, *, outward: bool) -> range:
+        """Return the ports that lead to guests which may, or may not, reach the internet."""
+        return ports_of(self.settings, outward=outward)
+
+    def _ask(self) -> GuestHostFacts:
+        return self.driver.facts()
+
+
+AnyHost = Host | GuestHost
+H = TypeVar("H", Host, GuestHost)
+
+
+class Hosts(Generic[H]):
+    """All engines of one kind, watched."""
+
+    def __init__(self, hosts: Mapping[str, H]) -> None:
         self._hosts = dict(hosts)
         # Told when a machine answers (again), before anything is asked of it.
-        self.on_up: list[Callable[[Host], Awaitable[None]]] = []
+        self.on_up: list[Callable[[H], Awaitable[None]]] = []
 
-    def __iter__(self) -> Iterator[Host]:
+    def __iter__(self) -> Iterator[H]:
         return iter(list(self._hosts.values()))
 
     def __len__(self) -> int:
         return len(self._hosts)
 
     @property
-    def up(self) -> list[Host]:
+    def up(self) -> list[H]:
         """Those that answer."""
         return [host for host in self._hosts.values() if host.is_up]
 
-    def get(self, name: str) -> Host:
+    def get(self, name: str) -> H:
         """Return one by name.
 
         Raises:
@@ -264,31 +369,31 @@ class Hosts:
             for host in self:
                 group.create_task(self._watch(host))
 
-    async def look(self, host: Host) -> None:
+    async def look(self, host: H) -> None:
         """Look after one machine once; whoever waits for it to be up is told."""
         if not await host.look() or host.is_up:
             return
         try:
             facts = await host.describe()
         except (LabError, TimeoutError) as error:
-            log.warning("lab host can't be described", host=host.name, error=str(error))
+            log.warning("lab host can't be described", host=host.key, error=str(error))
             return
-        host.came_up(facts)
-        log.info("lab host up", host=host.name, version=facts.version)
+        host.came_up(facts)  # pyright: ignore[reportArgumentType] - its own driver's
+        log.info("lab host up", host=host.key, version=facts.version)
         for told in self.on_up:
             try:
                 await told(host)
             except StudyBotError as error:
-                log.warning("lab host needs a look", host=host.name, error=str(error))
+                log.warning("lab host needs a look", host=host.key, error=str(error))
 
     async def close(self) -> None:
         """Let go of all."""
         await asyncio.gather(*(host.close() for host in self))
 
-    async def _watch(self, host: Host) -> None:
+    async def _watch(self, host: H) -> None:
         while True:
             try:
                 await self.look(host)
             except Exception:
-                log.exception("watching a lab host failed", host=host.name)
+                log.exception("watching a lab host failed", host=host.key)
             await asyncio.sleep(_LOOK_SECONDS)

@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Coroutine, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -13,10 +12,10 @@ import structlog
 
 from bot.database import Transaction
 from bot.guilds import Person
-from bot.lab import events, store
+from bot.lab import events, holdings
 from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
-from bot.lab.drivers import FoundImage, Image, PullProgress
+from bot.lab.drivers import FoundImage, Image
 from bot.lab.errors import (
     BadImageName,
     HostUnreachable,
@@ -25,12 +24,12 @@ from bot.lab.errors import (
     ImageNotFound,
     ImageNotOurs,
     ImageTooLarge,
-    PullCancelled,
     TemplatesOnly,
 )
 from bot.lab.hosts import WORK_SECONDS, Host, Hosts
 from bot.lab.model import Template
 from bot.lab.references import ImageReference
+from bot.lab.sharing import Sharing, Show
 from bot.lab.sizes import spoken_size
 from bot.sessions import Session
 from bot.timeline import NewEvent, Timeline
@@ -41,29 +40,12 @@ _PULL_SECONDS = 30 * 60.0
 _SEARCH_SECONDS = 15.0
 _SEARCHED = 25
 
-Show = Callable[[PullProgress], None]
-
-
-@dataclass(slots=True)
-class _Pull:
-    """A pull that is under way; whoever wants the same image waits for it too."""
-
-    task: "asyncio.Task[Image]"
-    cancelled: threading.Event
-    shows: list[Show] = field(default_factory=list[Show])
-    waiting: int = 0
-
-    def show(self, progress: PullProgress) -> None:
-        """Tell everybody who waits; called in the driver's thread."""
-        for show in list(self.shows):
-            show(progress)
-
 
 class Images:
     """The images of all hosts."""
 
     def __init__(
-        self, timeline: Timeline, access: Access, catalogue: Catalogue, hosts: Hosts
+        self, timeline: Timeline, access: Access, catalogue: Catalogue, hosts: Hosts[Host]
     ) -> None:
         self._timeline = timeline
         self._database = timeline.database
@@ -72,7 +54,7 @@ class Images:
         self._hosts = hosts
         # Images seen on their host, by what they were asked for.
         self._seen: dict[tuple[str, str], Image] = {}
-        self._pulls: dict[tuple[str, str], _Pull] = {}
+        self._pulls = Sharing[Image]()
         self._last_used: dict[tuple[str, str], datetime] = {}
         # For autocomplete, which must not ask anybody.
         self._names: tuple[str, ...] = ()
@@ -168,7 +150,7 @@ class Images:
         if not hosts:
             raise HostUnreachable
         for host in hosts:
-            ours = await self._database.read(store.pulled_images, host.name)
+            ours = await self._database.read(holdings.pulled_images, host.name)
             if reference in ours:
                 await self._remove(host, reference)
                 removed = True
@@ -182,7 +164,7 @@ class Images:
         key = (host.name, reference)
         image = self._seen.get(key)
         if image is None:
-            image = await host.call(host.driver.image, reference)
+            image = await host.work(WORK_SECONDS, host.driver.image, reference)
             if image is not None:
                 self._seen[key] = image
         if image is not None:
@@ -203,27 +185,11 @@ class Images:
         `cancelled` takes back the asking; the pull itself ends when nobody waits for it.
         """
         key = (host.name, reference)
-        pull = self._pulls.get(key)
-        if pull is None:
-            flag = threading.Event()
-            task = asyncio.create_task(self._pull(host, reference, key, flag))
-            task.add_done_callback(_over)
-            pull = self._pulls[key] = _Pull(task, flag)
-        pull.shows.append(show)
-        pull.waiting += 1
-        try:
-            while not pull.task.done():
-                await asyncio.wait({pull.task}, timeout=0.2)
-                if cancelled.is_set() and not pull.task.done():
-                    raise PullCancelled
-            return await pull.task
-        finally:
-            pull.shows.remove(show)
-            pull.waiting -= 1
-            if not pull.waiting:
-                pull.cancelled.set()
-                # Who asks from now on must not be told that it was cancelled.
-                self._drop(key, pull.task)
+
+        def begin(show: Show, flag: threading.Event) -> Coroutine[Any, Any, Image]:
+            return self._pull(host, reference, show, flag)
+
+        return await self._pulls.wait_for(key, begin, show, cancelled)
 
     def check_size(self, reference: str, image: Image) -> None:
         """Let through what isn't too large.
@@ -242,7 +208,7 @@ class Images:
 
         `spared` was pulled just now, and stays.
         """
-        ours = await self._database.read(store.pulled_images, host.name)
+        ours = await self._database.read(holdings.pulled_images, host.name)
         if not ours:
             return []
         local = {tag: image for image in await host.call(host.driver.images) for tag in image.tags}
@@ -266,42 +232,27 @@ class Images:
             removed.append(reference)
         return removed
 
-    async def _pull(
-        self, host: Host, reference: str, key: tuple[str, str], flag: threading.Event
-    ) -> Image:
-        try:
-            image = await host.wait_for(
-                _PULL_SECONDS,
-                partial(
-                    host.driver.pull,
-                    reference,
-                    mirror=host.settings.mirror,
-                    progress=lambda progress: self._show(key, progress),
-                    cancelled=flag,
-                ),
-            )
-        finally:
-            self._drop(key, asyncio.current_task())
+    async def _pull(self, host: Host, reference: str, show: Show, flag: threading.Event) -> Image:
+        image = await host.wait_for(
+            _PULL_SECONDS,
+            partial(
+                host.driver.pull,
+                reference,
+                mirror=host.settings.mirror,
+                progress=show,
+                cancelled=flag,
+            ),
+        )
         at = self._timeline.clock()
-        await self._database.write(store.used_image, host.name, reference, at)
+        await self._database.write(holdings.used_image, host.name, reference, at)
         try:
             self.check_size(reference, image)
         except ImageTooLarge:
             await self._remove(host, reference)
             raise
-        self._seen[key] = image
+        self._seen[host.name, reference] = image
         await self.evict(host, spared=reference)
         return image
-
-    def _drop(self, key: tuple[str, str], task: "asyncio.Task[Any] | None") -> None:
-        pull = self._pulls.get(key)
-        if pull is not None and pull.task is task:
-            del self._pulls[key]
-
-    def _show(self, key: tuple[str, str], progress: PullProgress) -> None:
-        pull = self._pulls.get(key)
-        if pull is not None:
-            pull.show(progress)
 
     async def _remove(self, host: Host, reference: str) -> None:
         self.forget(host, reference)
@@ -309,7 +260,7 @@ class Images:
             await host.work(WORK_SECONDS, host.driver.remove_image, reference)
         except ImageNotFound:
             log.info("image was gone already", host=host.name, image=reference)
-        await self._database.write(store.drop_image, host.name, reference)
+        await self._database.write(holdings.drop_image, host.name, reference)
 
     def _used(self, host: Host, reference: str) -> None:
         at = self._timeline.clock()
@@ -321,7 +272,7 @@ class Images:
 
         def work(tx: Transaction) -> None:
             for (host, reference), at in used.items():
-                store.touch_image(tx, host, reference, at)
+                holdings.touch_image(tx, host, reference, at)
 
         if used:
             await self._database.write(work)
@@ -351,12 +302,6 @@ class Images:
             self._timeline.append(tx, event)
 
         await self._database.write(work)
-
-
-def _over(task: "asyncio.Task[Image]") -> None:
-    """Take note of how a pull ended that nobody may wait for any more."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.info("pull ended", why=repr(error))
 
 
 def _tagged(reference: str) -> str:

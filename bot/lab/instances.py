@@ -1,11 +1,9 @@
 """What people do with instances that are there."""
 
-import asyncio
 import contextlib
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Generator
-from dataclasses import replace
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Callable, Generator, Mapping
+from types import MappingProxyType
 
 from bot.database import Transaction
 from bot.errors import NotAllowed, StudyBotError
@@ -14,7 +12,6 @@ from bot.lab import events, reasons, store
 from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
 from bot.lab.directory import alive_with_sessions
-from bot.lab.drivers import Counters, ExecResult, Process
 from bot.lab.errors import (
     ContainerGone,
     Frozen,
@@ -24,19 +21,14 @@ from bot.lab.errors import (
     NotRunning,
     NotYours,
 )
-from bot.lab.figures import Figures, figures
-from bot.lab.hosts import WORK_SECONDS, Host, Hosts
-from bot.lab.model import ALIVE, Instance, State
+from bot.lab.figures import Figures
+from bot.lab.gauges import Gauges
+from bot.lab.guest_errors import Paused
+from bot.lab.model import OWNER, Instance, State
+from bot.lab.works import AnyWorks
 from bot.sessions import Session, get_session
 from bot.timeline import Timeline
 
-_EXEC_SECONDS = 20.0
-_EXEC_BYTES = 256 * 1024
-_LOG_BYTES = 1024 * 1024
-_READINGS_KEPT = 1000
-_PAIR_SECONDS = 0.5
-_FRESH_SECONDS = 60.0
-_SIZE_SECONDS = 30.0
 _LISTED = 15
 
 
@@ -44,16 +36,18 @@ class Instances:
     """Looking at instances and acting on them; owner and staff only."""
 
     def __init__(
-        self, timeline: Timeline, access: Access, catalogue: Catalogue, hosts: Hosts
+        self,
+        timeline: Timeline,
+        access: Access,
+        catalogue: Catalogue,
+        works: AnyWorks,
     ) -> None:
         self._timeline = timeline
         self._database = timeline.database
         self._access = access
         self._catalogue = catalogue
-        self._hosts = hosts
-        self._readings: OrderedDict[int, Counters] = OrderedDict()
-        # How large their disks were, and when that was asked: it costs the engine some work.
-        self._sizes: dict[int, tuple[float, int | None]] = {}
+        self._works = works
+        self._gauges = Gauges(works)
         # Those somebody is at right now: whoever compares rows with hosts leaves them alone.
         self._busy: Counter[int] = Counter()
         # Told of each instance that is gone: there is room, and nobody need wait for it.
@@ -65,7 +59,8 @@ class Instances:
         return frozenset(+self._busy)
 
     @contextlib.contextmanager
-    def _at(self, instance: Instance) -> Generator[None]:
+    def at(self, instance: Instance) -> Generator[None]:
+        """Have whoever compares rows with hosts leave it alone meanwhile."""
         self._busy[instance.id] += 1
         try:
             yield
@@ -129,6 +124,14 @@ class Instances:
         """Return the public ones of all guilds that haven't ended."""
         return [one for one in await self._database.read(store.alive) if one.public]
 
+    async def up(self) -> list[Instance]:
+        """Return those of all guilds that are up on a host: what they use can be read."""
+        return [
+            one
+            for one in await self._database.read(store.alive)
+            if one.state in (State.RUNNING, State.FROZEN) and one.engine_id is not None
+        ]
+
     async def roster(self, session: Session) -> tuple[int, int]:
         """Return how many of a session's instances are up, and how many wait or start."""
         return await self._database.read(store.counts, session.id)
@@ -137,80 +140,25 @@ class Instances:
         """Return all instances of a session, ended ones too, in order."""
         return await self._database.read(store.of_session, session_id)
 
-    # --- reading ---
-
     async def figures(self, instance: Instance, *, exact: bool = False) -> Figures:
-        """Read what it uses. `exact`: two readings half a second apart, and its disk's size.
-
-        Otherwise the CPU's share is over the time since the last reading, where that isn't
-        long ago.
+        """Read what it uses; `exact` takes half a second for it.
 
         Raises:
             NotRunning, ContainerGone, HostUnreachable.
         """
-        host, engine_id = self._place(instance)
-        before = self._readings.get(instance.id)
-        if exact or before is None:
-            before = await host.call(host.driver.counters, engine_id)
-            await asyncio.sleep(_PAIR_SECONDS)
-        sized_at, size = self._sizes.get(instance.id, (float("-inf"), None))
-        with_size = exact or before.at - sized_at > _SIZE_SECONDS
-        now = await host.call(host.driver.counters, engine_id, with_size=with_size)
-        if now.at - before.at > _FRESH_SECONDS:
-            return await self.figures(instance, exact=True)
-        if with_size:
-            self._sizes[instance.id] = (now.at, now.disk_used_bytes)
-        else:
-            now = replace(now, disk_used_bytes=size)
-        self._readings[instance.id] = now
-        while len(self._readings) > _READINGS_KEPT:
-            self._sizes.pop(self._readings.popitem(last=False)[0], None)
-        return figures(before, now)
+        try:
+            return await self._gauges.read(instance, exact=exact)
+        except NotRunning as error:
+            # An engine knows it by another name than people do.
+            raise NotRunning(name=instance.name) from error
 
-    async def logs(
-        self, instance: Instance, by: Person, *, lines: int, since: timedelta | None = None
-    ) -> bytes:
-        """Return the last lines it printed.
-
-        Raises:
-            ContainerGone, HostUnreachable.
-        """
-        host, engine_id = self._place(instance)
-        start = self._timeline.clock() - since if since is not None else None
-        printed = await host.call(
-            host.driver.logs, engine_id, lines=lines, since=start, most_bytes=_LOG_BYTES
-        )
-        await self._note(events.LOGS_READ, instance, by)
-        return printed
-
-    async def processes(self, instance: Instance) -> list[Process]:
-        """List its processes with their ids on the host.
+    async def disk_used(self, instance: Instance) -> int | None:
+        """Return how large its disk is, nearly as of now.
 
         Raises:
             NotRunning, ContainerGone, HostUnreachable.
         """
-        host, engine_id = self._place(instance)
-        _require_running(instance)
-        return await host.call(host.driver.processes, engine_id)
-
-    async def execute(self, instance: Instance, by: Person, command: tuple[str, ...]) -> ExecResult:
-        """Run a command inside, for twenty seconds at most.
-
-        Raises:
-            NotRunning, Frozen, BadCommand, ContainerGone, HostUnreachable.
-        """
-        host, engine_id = self._place(instance)
-        _require_running(instance)
-        result = await host.work(
-            _EXEC_SECONDS + WORK_SECONDS,
-            host.driver.execute,
-            engine_id,
-            command,
-            seconds=_EXEC_SECONDS,
-            most_bytes=_EXEC_BYTES,
-        )
-        await self._note(events.EXECUTED, instance, by, exit_code=result.exit_code)
-        return result
+        return await self._gauges.disk_used(instance)
 
     # --- acting ---
 
@@ -218,15 +166,14 @@ class Instances:
         """Start a stopped one again.
 
         Raises:
-            Frozen, PortTaken, ContainerGone, HostUnreachable.
+            Frozen, PortTaken, NetworkInactive, ContainerGone, HostUnreachable.
         """
-        _require_thawed(instance)
+        require_thawed(instance)
         if instance.state is State.RUNNING:
             return instance
-        host, engine_id = self._place(instance)
-        with self._at(instance):
-            await host.work(WORK_SECONDS, host.driver.start, engine_id)
-            return await self._runs_again(instance, host, engine_id, events.RESUMED, by)
+        with self.at(instance):
+            process_id = await self._works[instance.kind].start(_present(instance))
+            return await self._runs_again(instance, events.RESUMED, by, process_id)
 
     async def stop(self, instance: Instance, by: Person) -> Instance:
         """Stop it: politely, then by force. It stays, and its lease runs on.
@@ -234,16 +181,18 @@ class Instances:
         Raises:
             Frozen, ContainerGone, HostUnreachable.
         """
-        _require_thawed(instance)
+        require_thawed(instance)
         if instance.state is State.STOPPED:
             return instance
-        host, engine_id = self._place(instance)
-        with self._at(instance):
-            await host.work(
-                WORK_SECONDS, host.driver.stop, engine_id, self._catalogue.stop_grace_seconds
-            )
-            return await self._change(
-                instance, events.STOPPED, by, state=State.STOPPED, process_id=None
+        with self.at(instance):
+            forced = await self._works[instance.kind].stop(_present(instance))
+            return await self.change(
+                instance,
+                events.STOPPED,
+                by,
+                {"forced": True} if forced else {},
+                state=State.STOPPED,
+                process_id=None,
             )
 
     async def restart(self, instance: Instance, by: Person) -> Instance:
@@ -252,13 +201,10 @@ class Instances:
         Raises:
             Frozen, PortTaken, ContainerGone, HostUnreachable.
         """
-        _require_thawed(instance)
-        host, engine_id = self._place(instance)
-        with self._at(instance):
-            await host.work(
-                WORK_SECONDS, host.driver.restart, engine_id, self._catalogue.stop_grace_seconds
-            )
-            return await self._runs_again(instance, host, engine_id, events.RESTARTED, by)
+        require_thawed(instance)
+        with self.at(instance):
+            process_id = await self._works[instance.kind].restart(_present(instance))
+            return await self._runs_again(instance, events.RESTARTED, by, process_id)
 
     async def extend(self, instance: Instance, by: Person) -> Instance:
         """Give it more time, as often as its owner's role may.
@@ -306,7 +252,7 @@ class Instances:
             NotAllowed.
         """
         await self.require_staff(instance, by)
-        return await self._change(instance, events.PUBLISHED, by, public=public)
+        return await self.change(instance, events.PUBLISHED, by, public=public)
 
     async def require_staff(self, instance: Instance, by: Person) -> None:
         """Let those through who run the talk that an instance belongs to.
@@ -324,16 +270,13 @@ class Instances:
         Raises:
             HostUnreachable: it is removed when the host is back.
         """
-        with self._at(instance):
+        with self.at(instance):
             marked = await self._database.write(_mark_removing, instance, reason)
             if marked is None:
                 return instance
-            if marked.host and marked.engine_id is not None:
-                host = self._hosts.get(marked.host)
-                await host.work(WORK_SECONDS, host.driver.remove, marked.engine_id)
+            await self._works[marked.kind].remove(marked)
             removed = await self._database.write(self._removed, marked, by, reason)
-        self._readings.pop(instance.id, None)
-        self._sizes.pop(instance.id, None)
+        self._gauges.forget(instance.id)
         self.gone(instance.id)
         return removed
 
@@ -357,14 +300,14 @@ class Instances:
         """
         if by is not None:
             await self.require_staff(instance, by)
+        if instance.state is State.FROZEN and instance.frozen_by == OWNER and why != OWNER:
+            # It stands still already; from now on its owner can't let it go on.
+            return await self.change(instance, events.FROZEN, by, frozen_by=why)
         if instance.state is not State.RUNNING:
             return instance
-        host, engine_id = self._place(instance)
-        with self._at(instance):
-            await host.work(WORK_SECONDS, host.driver.pause, engine_id)
-            return await self._change(
-                instance, events.FROZEN, by, state=State.FROZEN, frozen_by=why
-            )
+        with self.at(instance):
+            await self._works[instance.kind].freeze(_present(instance))
+            return await self.change(instance, events.FROZEN, by, state=State.FROZEN, frozen_by=why)
 
     async def thaw(self, instance: Instance, by: Person | None) -> Instance:
         """Let its processes go on.
@@ -376,10 +319,9 @@ class Instances:
             await self.require_staff(instance, by)
         if instance.state is not State.FROZEN:
             return instance
-        host, engine_id = self._place(instance)
-        with self._at(instance):
-            await host.work(WORK_SECONDS, host.driver.unpause, engine_id)
-            return await self._change(
+        with self.at(instance):
+            await self._works[instance.kind].thaw(_present(instance))
+            return await self.change(
                 instance, events.THAWED, by, state=State.RUNNING, frozen_by=None
             )
 
@@ -412,46 +354,45 @@ class Instances:
         # Not a word more than of one that isn't there: others' are private.
         raise NoSuchInstance(name=asked)
 
-    def _place(self, instance: Instance) -> tuple[Host, str]:
-        if instance.engine_id is None or instance.state not in ALIVE:
-            raise ContainerGone
-        return self._hosts.get(instance.host), instance.engine_id
-
     async def _runs_again(
-        self, instance: Instance, host: Host, engine_id: str, kind: str, by: Person
+        self, instance: Instance, kind: str, by: Person, process_id: int | None
     ) -> Instance:
         """Note that it runs, as which process, and that its last end is the past."""
-        self._readings.pop(instance.id, None)
-        state = await host.call(host.driver.inspect, engine_id)
-        return await self._change(
+        self._gauges.restarted(instance.id)
+        return await self.change(
             instance,
             kind,
             by,
             state=State.RUNNING,
-            process_id=state.process_id,
+            process_id=process_id,
             exit_code=None,
             out_of_memory=False,
         )
 
-    async def _change(
-        self, instance: Instance, kind: str, by: Person | None, **values: object
+    async def change(
+        self,
+        instance: Instance,
+        kind: str,
+        by: Person | None,
+        data: Mapping[str, object] = MappingProxyType({}),
+        /,
+        **values: object,
     ) -> Instance:
+        """Write down what was done to one that hasn't ended, with its event.
+
+        Raises:
+            ContainerGone: it has ended meanwhile.
+        """
         at = self._timeline.clock()
         by_id = by.id if by is not None else None
 
         def work(tx: Transaction) -> Instance:
             _current(tx, instance)
-            changed = store.update(tx, instance.id, **values)
-            self._timeline.append(tx, events.event(kind, changed, by_id), at)
+            changed = store.update(tx, instance.id, **values) if values else instance
+            self._timeline.append(tx, events.event(kind, changed, by_id, **data), at)
             return changed
 
         return await self._database.write(work)
-
-    async def _note(self, kind: str, instance: Instance, by: Person, **data: object) -> None:
-        def work(tx: Transaction) -> None:
-            self._timeline.append(tx, events.event(kind, instance, by.id, **data))
-
-        await self._database.write(work)
 
 
 def _current(tx: Transaction, instance: Instance) -> Instance:
@@ -476,12 +417,24 @@ def _mark_removing(tx: Transaction, instance: Instance, reason: str) -> Instance
     return store.update(tx, instance.id, state=State.REMOVING, reason=reason)
 
 
-def _require_thawed(instance: Instance) -> None:
+def _present(instance: Instance) -> Instance:
+    """Return it.
+
+    Raises:
+        ContainerGone: it isn't on a host (any more, or yet).
+    """
+    if instance.engine_id is None or not instance.is_alive:
+        raise ContainerGone
+    return instance
+
+
+def require_thawed(instance: Instance) -> None:
+    """Let through what staff didn't freeze and its owner didn't pause.
+
+    Raises:
+        Frozen, Paused.
+    """
     if instance.state is State.FROZEN:
+        if instance.frozen_by == OWNER:
+            raise Paused(name=instance.name)
         raise Frozen(name=instance.name)
-
-
-def _require_running(instance: Instance) -> None:
-    _require_thawed(instance)
-    if instance.state is not State.RUNNING:
-        raise NotRunning(name=instance.name)

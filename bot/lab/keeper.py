@@ -10,20 +10,19 @@ import structlog
 from bot.database import Transaction
 from bot.errors import Conflict, StudyBotError
 from bot.guilds import Person, muted
-from bot.lab import events, reasons, store
+from bot.lab import events, holdings, reasons, store
 from bot.lab.access import Access
 from bot.lab.catalogue import Catalogue
-from bot.lab.drivers import LABEL_INSTALLATION, LABEL_INSTANCE, ContainerState
+from bot.lab.drivers import LABEL_INSTALLATION, LABEL_INSTANCE, ContainerState, GuestState
 from bot.lab.errors import LabError
-from bot.lab.hosts import WORK_SECONDS, Host, Hosts
+from bot.lab.hosts import AnyHost
 from bot.lab.images import Images
 from bot.lab.instances import Instances
 from bot.lab.launching import Launcher
 from bot.lab.leases import first_end, latest
 from bot.lab.model import Instance, Stage, State
-from bot.lab.networks import Networks
 from bot.lab.spec import engine_name
-from bot.lab.steps import digest_of
+from bot.lab.works import AnyWorks
 from bot.sessions import ENDED, Session, get_session
 from bot.timeline import Consumer, Delivery, NewEvent, Timeline
 
@@ -32,6 +31,8 @@ log = structlog.get_logger(__name__)
 # A host that was away for longer than this had its leases stand still.
 _AWAY = timedelta(seconds=60)
 _LEFT_ON_RETURN = timedelta(minutes=15)
+Found = ContainerState | GuestState
+
 _GONE = frozenset({"channel_gone", "guild_gone"})
 
 
@@ -43,10 +44,9 @@ class Keeper:
         timeline: Timeline,
         access: Access,
         catalogue: Catalogue,
-        hosts: Hosts,
+        works: AnyWorks,
         instances: Instances,
         launcher: Launcher,
-        networks: Networks,
         images: Images,
         installation: str,
     ) -> None:
@@ -54,10 +54,9 @@ class Keeper:
         self._database = timeline.database
         self._access = access
         self._catalogue = catalogue
-        self._hosts = hosts
+        self._works = works
         self._instances = instances
         self._launcher = launcher
-        self._networks = networks
         self._images = images
         self._installation = installation
         self._locks: dict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -70,8 +69,8 @@ class Keeper:
         warned: list[Instance] = []
         over: list[Instance] = []
         for instance in await self._database.read(store.due, now + self._catalogue.warning):
-            host = next((one for one in self._hosts.up if one.name == instance.host), None)
-            if host is None or instance.deadline is None:
+            up = self._works[instance.kind].hosts.up
+            if instance.deadline is None or all(host.name != instance.host for host in up):
                 continue
             if instance.deadline <= now:
                 over.append(instance)
@@ -227,7 +226,7 @@ class Keeper:
         self._access.require_lead(by, session)
         there = await self._database.read(store.alive, session_id=session.id)
         event = NewEvent(events.CLEARED, session.guild_id, session.id, session.channel_id, by.id)
-        await self._database.write(lambda tx: self._timeline.append(tx, event))
+        await self._timeline.write(event)
         up = [one for one in there if not await self._took_back(one, by)]
         return len(there) - len(up) + await self.remove_all(up, reasons.CLEARED, by)
 
@@ -244,39 +243,41 @@ class Keeper:
 
     async def reconcile_all(self) -> None:
         """Bring rows and hosts in step, on every host that answers."""
-        for host in self._hosts.up:
-            try:
-                await self.reconcile(host)
-            except LabError as error:
-                log.warning("could not look after a host", host=host.name, why=str(error))
+        for works in self._works.values():
+            for host in works.hosts.up:
+                try:
+                    await self.reconcile(host)
+                except LabError as error:
+                    log.warning("could not look after a host", host=host.key, why=str(error))
 
-    async def reconcile(self, host: Host) -> None:
+    async def reconcile(self, host: AnyHost) -> None:
         """Bring one host in step: adopt, remove and tell.
 
         Raises:
             HostUnreachable: it doesn't answer.
         """
-        async with self._locks[host.name]:
+        works = self._works[host.kind]
+        async with self._locks[host.key]:
             await self._postpone(host)
             # The rows first: what is started after that is found without a row at most, and
             # then its row is read again. What somebody is at, before or after, is left alone.
             busy = self._busy()
-            rows = await self._database.read(store.alive, host=host.name)
-            found = await host.call(host.driver.owned, self._installation)
+            rows = await self._database.read(store.alive, host=host.name, kind=host.kind)
+            found = await works.owned(host)
             busy |= self._busy()
             there = {state.name: state for state in found if self._may_be_ours(state)}
             known = {engine_name(self._installation, row.id): row for row in rows}
             idle = {name: row for name, row in known.items() if row.id not in busy}
             await self._look_after(host, idle, there)
             await self._remove_leftovers(host, known, there)
-            await self._networks.tidy(host)
+            await works.tidy(host)
             now = self._timeline.clock()
-            await self._database.write(store.saw_host, host.name, now)
+            await self._database.write(holdings.saw_host, host.key, now)
 
     def _busy(self) -> frozenset[int]:
         return self._launcher.busy | self._instances.busy
 
-    def _may_be_ours(self, state: ContainerState) -> bool:
+    def _may_be_ours(self, state: Found) -> bool:
         number = state.labels.get(LABEL_INSTANCE, "")
         return (
             state.labels.get(LABEL_INSTALLATION) == self._installation
@@ -284,15 +285,15 @@ class Keeper:
             and state.name == engine_name(self._installation, int(number))
         )
 
-    async def _postpone(self, host: Host) -> None:
+    async def _postpone(self, host: AnyHost) -> None:
         """While the host (or the bot) was away, leases stood still."""
         now = self._timeline.clock()
-        seen = await self._database.read(store.seen_at, host.name)
+        seen = await self._database.read(holdings.seen_at, host.key)
         if seen is None or now - seen < _AWAY:
             return
 
         def work(tx: Transaction) -> None:
-            for instance in store.alive(tx, host=host.name):
+            for instance in store.alive(tx, host=host.name, kind=host.kind):
                 if instance.deadline is None:
                     continue
                 deadline = max(instance.deadline + (now - seen), now + _LEFT_ON_RETURN)
@@ -302,7 +303,7 @@ class Keeper:
         await self._database.write(work)
 
     async def _look_after(
-        self, host: Host, known: Mapping[str, Instance], there: Mapping[str, ContainerState]
+        self, host: AnyHost, known: Mapping[str, Instance], there: Mapping[str, Found]
     ) -> None:
         recovered: list[Instance] = []
         lost: list[Instance] = []
@@ -322,16 +323,14 @@ class Keeper:
         await self._tell_owners(one for one in lost if one.state is State.LOST)
         await self._tell_recovered(recovered)
 
-    async def _take_up(
-        self, host: Host, row: Instance, state: ContainerState | None
-    ) -> list[Instance]:
+    async def _take_up(self, host: AnyHost, row: Instance, state: Found | None) -> list[Instance]:
         """Go on with a launch that a crash interrupted: adopt what runs, else begin again."""
         now = self._timeline.clock()
         current = await self._database.read(store.get, row.id)
         if current is None or current.state is not State.LAUNCHING:
             return []
         if state is not None and state.is_running:
-            image = await self._images.known(host, row.image)
+            digest = await self._works[host.kind].digest(row, host)
 
             def adopt(tx: Transaction) -> Instance:
                 session = get_session(tx, row.session_id, row.guild_id)
@@ -342,7 +341,7 @@ class Keeper:
                     state=State.RUNNING,
                     stage=Stage.STARTED,
                     engine_id=state.engine_id,
-                    digest=digest_of(image) if image is not None else None,
+                    digest=digest,
                     started_at=now,
                     deadline=latest(ends, session, self._catalogue.grace),
                 )
@@ -352,8 +351,8 @@ class Keeper:
             adopted = await self._database.write(adopt)
             self._launcher.watch(adopted, host)
             return [adopted]
-        if state is not None:
-            await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
+        engine_id = state.engine_id if state is not None else None
+        await self._works[host.kind].clear(host, row.id, engine_id)
 
         def begin_again(tx: Transaction) -> Instance:
             session = get_session(tx, row.session_id, row.guild_id)
@@ -361,7 +360,7 @@ class Keeper:
                 ended = store.end(tx, row.id, State.REMOVED, now, reasons.SESSION_ENDED)
                 self._timeline.append(tx, events.event(events.REMOVED, ended), now)
                 return ended
-            store.hold_ports(tx, row.host, row.id, ())
+            holdings.hold_ports(tx, row.host, row.id, ())
             changed = store.update(tx, row.id, state=State.QUEUED, stage=Stage.QUEUED, host="")
             self._timeline.append(tx, events.event(events.REQUESTED, changed), now)
             return changed
@@ -387,7 +386,7 @@ class Keeper:
         self._launcher.wake()
         return lost
 
-    async def _follow(self, host: Host, row: Instance, state: ContainerState) -> None:
+    async def _follow(self, host: AnyHost, row: Instance, state: Found) -> None:
         """Have the row say what the host says: somebody's process ended, or was started."""
         now = self._timeline.clock()
         wanted = State.STOPPED
@@ -404,7 +403,7 @@ class Keeper:
         kind = events.RESUMED
         if wanted is State.STOPPED:
             kind = events.DIED
-            exact = await host.call(host.driver.inspect, state.engine_id)
+            exact = await self._works[host.kind].exact(host, state.engine_id)
             values |= {
                 "process_id": None,
                 "exit_code": exact.exit_code,
@@ -425,16 +424,16 @@ class Keeper:
         await self._database.write(work)
 
     async def _remove_leftovers(
-        self, host: Host, known: Mapping[str, Instance], there: Mapping[str, ContainerState]
+        self, host: AnyHost, known: Mapping[str, Instance], there: Mapping[str, Found]
     ) -> None:
-        """Remove containers of rows that have ended. One without a row isn't ours: it stays."""
+        """Remove what is there of rows that have ended. One without a row isn't ours: it stays."""
         for name, state in there.items():
             if name in known:
                 continue
             row = await self._database.read(store.get, int(state.labels[LABEL_INSTANCE]))
             if row is not None and not row.is_alive:
-                log.info("removing a leftover", instance_id=row.id, host=host.name)
-                await host.work(WORK_SECONDS, host.driver.remove, state.engine_id)
+                log.info("removing a leftover", instance_id=row.id, host=host.key)
+                await self._works[host.kind].clear(host, row.id, state.engine_id)
 
     async def _tell_recovered(self, recovered: Iterable[Instance]) -> None:
         by_session: dict[int, list[Instance]] = defaultdict(list)

@@ -2,34 +2,32 @@
 
 import asyncio
 import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Sequence
+from typing import Any, cast
 
 import structlog
 
 from bot.database import Transaction
 from bot.errors import Conflict, StudyBotError
 from bot.guilds import Person, saw_person
-from bot.lab import events, reasons, store
+from bot.lab import events, holdings, reasons, store
 from bot.lab.access import Access
 from bot.lab.admission import check_person, room
 from bot.lab.catalogue import Catalogue
 from bot.lab.errors import (
     GuildFull,
     HostUnreachable,
-    ImageNotAllowed,
     LabError,
     LabNotProven,
     NameTaken,
     NoPortFree,
-    NoSuchTemplate,
     QueueFull,
     SessionFull,
-    TemplatesOnly,
     TooLargeForHost,
 )
-from bot.lab.hosts import Host, Hosts
+from bot.lab.guest_errors import NoGuests
+from bot.lab.hosts import AnyHost, Hosts
+from bot.lab.launches import Launches
 from bot.lab.model import (
     Instance,
     Kind,
@@ -40,13 +38,11 @@ from bot.lab.model import (
     RoleLimits,
     Stage,
     State,
-    Template,
 )
 from bot.lab.names import check_name, friendly_name
-from bot.lab.progress import ProgressBoard
-from bot.lab.references import ImageReference
 from bot.lab.sizes import spoken_cpus, spoken_size
-from bot.lab.steps import Cancelled, Steps
+from bot.lab.wishes import LaunchRequest, lifetime_of
+from bot.lab.works import AnyWorks, Cancelled
 from bot.sessions import Session, SessionEnded, get_session
 from bot.timeline import NewEvent, Timeline
 
@@ -57,23 +53,6 @@ _LOOK_SECONDS = 5.0
 _CHANCE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class LaunchRequest:
-    """What a person asks for. `what` is a template's name or an image; None: the default."""
-
-    session: Session
-    channel_id: int
-    by: Person
-    what: str
-    name: str | None = None
-    ports: tuple[Port, ...] | None = None
-    command: tuple[str, ...] = ()
-    environment: Mapping[str, str] | None = None
-    cpus: float | None = None
-    memory_bytes: int | None = None
-    lifetime: timedelta | None = None
-
-
 class Launcher:
     """Takes requests, lets them in one after the other, and starts them."""
 
@@ -82,17 +61,16 @@ class Launcher:
         timeline: Timeline,
         access: Access,
         catalogue: Catalogue,
-        hosts: Hosts,
-        steps: Steps,
-        progress: ProgressBoard,
+        works: AnyWorks,
+        launches: Launches,
     ) -> None:
         self._timeline = timeline
         self._database = timeline.database
         self._access = access
         self._catalogue = catalogue
-        self._hosts = hosts
-        self._steps = steps
-        self.progress = progress
+        self._works = works
+        self._launches = launches
+        self.progress = launches.progress
         self._wake = asyncio.Event()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         # From before the row says "launching" until after it no longer does.
@@ -105,17 +83,18 @@ class Launcher:
         """The instances this process is starting right now."""
         return frozenset(self._busy)
 
-    def watch(self, instance: Instance, host: Host) -> None:
+    def watch(self, instance: Instance, host: AnyHost) -> None:
         """Look whether one answers that runs, unless this process already did."""
-        self._steps.watch(instance, host)
+        self._works[instance.kind].watch(instance, host)
 
     async def request(self, request: LaunchRequest) -> Instance:
         """Take a launch; it waits in the queue from then on.
 
         Raises:
             NotAllowed and its kinds: who asks may not. LimitReached and its kinds: a limit of
-            the person, session, server or host. HostUnreachable: no host answers.
-            ImageNotAllowed, TemplatesOnly, BadName, NameTaken: what was asked for.
+            the person, session, server or host. HostUnreachable: no host answers. NoGuests:
+            none has a hypervisor. ImageNotAllowed, TemplatesOnly, NoSuchGuestTemplate, BadName,
+            NameTaken: what was asked for.
         """
         try:
             return await self._take(request)
@@ -127,17 +106,19 @@ class Launcher:
         session, by = request.session, request.by
         role = self._access.check(by, session)
         limits = self._catalogue.limits[role]
-        template, image = self._resolve(request.what, limits)
-        wanted = _resources(request, template, limits)
-        usable = self._usable_hosts(role)
+        works = self._works[request.kind]
+        if request.kind is Kind.GUEST and not len(works.hosts):
+            raise NoGuests
+        wish = works.wish(request, limits, role)
+        usable = _usable(works.hosts, role)
         name = check_name(request.name) if request.name else None
         at = self._timeline.clock()
 
         def work(tx: Transaction) -> Instance:
             self._check_open(tx, session)
             # What one's own limits forbid is said as that, not as a lack of the hosts.
-            self._check_counts(tx, session, by, limits, wanted)
-            _check_size(usable, wanted, role)
+            self._check_counts(tx, session, by, limits, wish.resources, request.kind)
+            _check_size(usable, wish.resources, role)
             saw_person(tx, session.guild_id, by.id, by.name)
             taken = store.names(tx, session.guild_id)
             if name in taken:
@@ -148,20 +129,18 @@ class Launcher:
                 channel_id=request.channel_id,
                 owner_id=by.id,
                 role=role,
-                kind=Kind.CONTAINER,
+                kind=request.kind,
                 name=name or friendly_name(taken, random.SystemRandom()),
-                template=template.name if template else None,
-                image=image,
-                command=request.command or (template.command if template else ()),
-                environment={
-                    **(template.environment if template else {}),
-                    **(request.environment or {}),
-                },
-                ports=_ports(request, template),
-                resources=wanted,
+                template=wish.template,
+                image=wish.image,
+                command=wish.command,
+                environment=wish.environment,
+                ports=wish.ports,
+                resources=wish.resources,
                 outward=limits.outward,
                 public=role.is_lead,
-                lifetime=_lifetime(request.lifetime, limits),
+                lifetime=lifetime_of(request.lifetime, limits),
+                iso=wish.iso,
             )
             instance = store.insert(tx, new, at)
             self._timeline.append(tx, events.event(events.REQUESTED, instance, by.id), at)
@@ -190,7 +169,7 @@ class Launcher:
 
         if await self._database.write(work):
             self.progress.end(instance.id, Cancelled())
-        elif not self._steps.cancel(instance.id):
+        elif not self._launches.cancel(instance.id):
             raise Conflict
 
     def wake(self) -> None:
@@ -217,17 +196,23 @@ class Launcher:
     async def _admit(self) -> None:
         """Give hosts to those who wait, in their order; whoever doesn't fit holds the rest up.
 
-        So a large launch can't be overtaken for ever by small ones.
+        So a large launch can't be overtaken for ever by small ones. Containers and guests wait
+        in lines of their own: one kind's engine may be away.
         """
         waiting = await self._database.read(store.waiting)
         if not waiting:
             return
         there = [one for one in await self._database.read(store.alive) if one.host]
+        for kind in self._works:
+            await self._admit_some([one for one in waiting if one.kind is kind], there)
+
+    async def _admit_some(self, waiting: Sequence[Instance], there: list[Instance]) -> None:
         for index, instance in enumerate(waiting):
             host = self._host_for(instance, there)
             if host is None:
+                cut_off = not self._works[instance.kind].hosts.up
                 for place, other in enumerate(waiting[index:]):
-                    self.progress.position(other.id, place + 1)
+                    self.progress.position(other.id, place + 1, is_cut_off=cut_off)
                 return
             self._busy.add(instance.id)
             claimed = await self._claim(instance, host)
@@ -237,31 +222,39 @@ class Launcher:
                 there.append(claimed)
                 self._begin(claimed, host)
 
-    def _host_for(self, instance: Instance, there: list[Instance]) -> Host | None:
+    def _host_for(self, instance: Instance, there: list[Instance]) -> AnyHost | None:
         """Return the host with the most free memory that can take it now."""
-        best: tuple[int, Host] | None = None
+        best: tuple[int, AnyHost] | None = None
         lead = instance.role.is_lead
-        for host in self._hosts.up:
+        hosts: Hosts[Any] = self._works[instance.kind].hosts
+        for host in cast("list[AnyHost]", hosts.up):
             if host.facts is None or (not lead and not host.is_proven):
                 continue
             own = [one for one in there if one.host == host.name]
-            starting = sum(one.state is State.LAUNCHING for one in own)
-            left = room(host.settings, host.facts, own, is_lead=lead)
-            if starting < host.settings.launches_at_once and left.fits(instance.resources):
+            starting = sum(one.kind is instance.kind and self._is_starting(one) for one in own)
+            left = room(host.settings, host.facts, own, is_lead=lead, kind=instance.kind)
+            if starting < host.launches_at_once and left.fits(instance.resources):
                 best = max(best or (-1, host), (left.memory_bytes, host), key=lambda one: one[0])
         return best[1] if best else None
 
-    async def _claim(self, instance: Instance, host: Host) -> Instance | None:
+    def _is_starting(self, instance: Instance) -> bool:
+        """Whether it still takes what a launch takes: a guest until it has booted, too."""
+        if instance.state is State.LAUNCHING:
+            return True
+        return instance.kind is Kind.GUEST and instance.id in self._busy
+
+    async def _claim(self, instance: Instance, host: AnyHost) -> Instance | None:
         """Give it its host, ports and deadline; None when it was cancelled, or can't have them."""
         at = self._timeline.clock()
-        avoided = frozenset(self._avoided.get(host.name, ()))
+        avoided = frozenset(self._avoided.get(host.key, ()))
+        span = host.ports(outward=instance.outward)
 
         def work(tx: Transaction) -> Instance | None:
             current = store.get(tx, instance.id)
             if current is None or current.state is not State.QUEUED:
                 return None
-            ports = assign(current.ports, store.taken_ports(tx, host.name), avoided, host)
-            store.hold_ports(tx, host.name, instance.id, ports)
+            ports = assign(current.ports, holdings.taken_ports(tx, host.name), avoided, span)
+            holdings.hold_ports(tx, host.name, instance.id, ports)
             deadline = None if current.lifetime is None else at + current.lifetime
             claimed = store.update(
                 tx,
@@ -278,12 +271,12 @@ class Launcher:
         try:
             return await self._database.write(work)
         except NoPortFree as error:
-            if self._avoided.pop(host.name, None):
+            if self._avoided.pop(host.key, None):
                 return None  # What others had may be free by now: tried again in a moment.
-            await self._steps.fail(instance, error)
+            await self._works[instance.kind].fail(instance, error)
             return None
 
-    def _begin(self, instance: Instance, host: Host) -> None:
+    def _begin(self, instance: Instance, host: AnyHost) -> None:
         self._tasks[instance.id] = task = asyncio.create_task(
             self._launch(instance, host), name=f"launch:{instance.id}"
         )
@@ -294,59 +287,33 @@ class Launcher:
         self._busy.discard(instance_id)
         self._wake.set()
 
-    async def _launch(self, instance: Instance, host: Host) -> None:
-        template = self._catalogue.templates.get(instance.template or "")
+    async def _launch(self, instance: Instance, host: AnyHost) -> None:
+        works = self._works[instance.kind]
         try:
-            await self._steps.launch(instance, template, host, self._other_ports)
+            await works.launch(instance, host, self._other_ports)
         except Exception:
             log.exception("launch failed unexpectedly", instance_id=instance.id)
-            await self._steps.fail(instance, LabError(), host)
+            await works.fail(instance, LabError(), host)
 
-    async def _other_ports(self, instance: Instance, host: Host, port: int) -> Instance:
+    async def _other_ports(self, instance: Instance, host: AnyHost, port: int) -> Instance:
         """Give an instance other ports: something that isn't ours listens on one of them."""
-        self._avoided.setdefault(host.name, set()).add(port)
-        avoided = frozenset(self._avoided[host.name])
-        settings = host.settings
-        first = settings.port_first
+        self._avoided.setdefault(host.key, set()).add(port)
+        avoided = frozenset(self._avoided[host.key])
+        span = host.ports(outward=instance.outward)
+        first = span.start
         if len(avoided) > _CHANCE:
-            first = random.SystemRandom().randint(first, settings.port_last)
+            first = random.SystemRandom().choice(span)
 
         def work(tx: Transaction) -> Instance:
             own = {(one.host, one.protocol) for one in instance.ports}
-            taken = store.taken_ports(tx, host.name) - own
-            ports = assign(instance.ports, taken, avoided, host, first=first)
-            store.hold_ports(tx, host.name, instance.id, ports)
+            taken = holdings.taken_ports(tx, host.name) - own
+            ports = assign(instance.ports, taken, avoided, span, first=first)
+            holdings.hold_ports(tx, host.name, instance.id, ports)
             return store.update(tx, instance.id, ports=ports)
 
         return await self._database.write(work)
 
     # --- the rules ---
-
-    def _resolve(self, what: str, limits: RoleLimits) -> tuple[Template | None, str]:
-        """Return the template (they come first) and the image that `what` means."""
-        name = what.strip()
-        template = self._catalogue.templates.get(name.casefold())
-        if template is not None:
-            return template, ImageReference.parse(template.image).familiar
-        known = ", ".join(self._catalogue.templates)
-        if not limits.plain_images:
-            raise TemplatesOnly(names=known)
-        if not self._catalogue.images.allow:
-            raise NoSuchTemplate(name=name, names=known)
-        reference = ImageReference.parse(name)
-        if not self._catalogue.allows_image(reference):
-            raise ImageNotAllowed(image=reference.familiar)
-        return None, reference.familiar
-
-    def _usable_hosts(self, role: LabRole) -> list[Host]:
-        up = self._hosts.up
-        if not up:
-            raise HostUnreachable
-        # Who comes while the proof is being looked at waits for it in the queue.
-        usable = [host for host in up if role.is_lead or host.is_proven or not host.is_judged]
-        if not usable:
-            raise LabNotProven
-        return usable
 
     def _check_counts(
         self,
@@ -355,10 +322,11 @@ class Launcher:
         by: Person,
         limits: RoleLimits,
         wanted: Resources,
+        kind: Kind,
     ) -> None:
         of_guild = store.alive(tx, guild_id=session.guild_id)
         own = [one for one in of_guild if one.owner_id == by.id]
-        check_person(limits, own, wanted)
+        check_person(limits, own, wanted, kind)
         of_session = [one for one in of_guild if one.session_id == session.id]
         if len(of_session) >= self._catalogue.most_per_session:
             raise SessionFull(n=len(of_session), most=self._catalogue.most_per_session)
@@ -390,10 +358,21 @@ class Launcher:
         await self._database.write(work)
 
 
-def _check_size(hosts: Sequence[Host], wanted: Resources, role: LabRole) -> None:
+def _usable(hosts: "Hosts[Any]", role: LabRole) -> list[AnyHost]:
+    up = cast("list[AnyHost]", hosts.up)
+    if not up:
+        raise HostUnreachable
+    # Who comes while the proof is being looked at waits for it in the queue.
+    usable = [host for host in up if role.is_lead or host.is_proven or not host.is_judged]
+    if not usable:
+        raise LabNotProven
+    return usable
+
+
+def _check_size(hosts: Sequence[AnyHost], wanted: Resources, role: LabRole) -> None:
     """Let through what fits a host that has nothing else to do."""
     empty = [
-        room(host.settings, host.facts, (), is_lead=role.is_lead)
+        room(host.settings, host.facts, (), is_lead=role.is_lead, kind=host.kind)
         for host in hosts
         if host.facts is not None
     ]
@@ -407,24 +386,22 @@ def assign(
     wanted: tuple[Port, ...],
     taken: set[tuple[int, str]],
     avoided: frozenset[int],
-    host: Host,
+    span: range,
     *,
     first: int | None = None,
 ) -> tuple[Port, ...]:
-    """Choose ports of the host's range: the wish where it is free, else the next from `first`.
+    """Choose ports of a range: the wish where it is free, else the next from `first`.
 
     Raises:
         NoPortFree: the range is used up.
     """
-    settings = host.settings
-    begin, end = settings.port_first, settings.port_last + 1
-    start = begin if first is None else first
-    span = (*range(start, end), *range(begin, start))
+    start = span.start if first is None else first
+    order = (*range(start, span.stop), *range(span.start, start))
     busy = set(taken)
     given: list[Port] = []
     for port in wanted:
         wish = port.wished or port.host
-        candidates = [wish, *span] if wish in span else span
+        candidates = [wish, *order] if wish in span else order
         number = next(
             (
                 number
@@ -438,28 +415,3 @@ def assign(
         busy.add((number, port.protocol))
         given.append(Port(port.container, number, port.protocol, port.wished))
     return tuple(given)
-
-
-def _resources(request: LaunchRequest, template: Template | None, limits: RoleLimits) -> Resources:
-    """What was typed, else what the template says, else what the role's get each."""
-    each = limits.each
-    own = template or Template("", "")
-    return Resources(
-        cpus=request.cpus or own.cpus or each.cpus,
-        memory_bytes=request.memory_bytes or own.memory_bytes or each.memory_bytes,
-        disk_bytes=own.disk_bytes or each.disk_bytes,
-        processes=each.processes,
-    )
-
-
-def _ports(request: LaunchRequest, template: Template | None) -> tuple[Port, ...]:
-    ports = request.ports
-    if ports is None:
-        ports = template.ports if template else ()
-    return tuple(replace(port, wished=port.host) for port in ports)
-
-
-def _lifetime(wanted: timedelta | None, limits: RoleLimits) -> timedelta | None:
-    if wanted is None or limits.lifetime is None:
-        return wanted or limits.lifetime
-    return min(wanted, limits.lifetime)

@@ -51,13 +51,23 @@ ALIVE = (
 ON_HOST = (State.LAUNCHING, State.RUNNING, State.STOPPED, State.FROZEN, State.REMOVING)
 
 
+# What `Instance.frozen_by` says where its owner paused it: they may let it go on as well.
+OWNER = "owner"
+
+
 class Stage(StrEnum):
     """How far a launch is, as the person sees it pass."""
 
     QUEUED = "queued"
     PULLING = "pulling"
     CREATING = "creating"
+    # A guest's own, between being created and answering.
+    VOLUME = "volume"
+    SEED = "seed"
+    DEFINED = "defined"
     STARTED = "started"
+    BOOTED = "booted"
+    ADDRESSED = "addressed"
     ANSWERING = "answering"
 
 
@@ -125,6 +135,67 @@ class RoleLimits:
     extensions: int
     outward: bool
     plain_images: bool
+    guests: int = 0
+    guest_each: Resources = Resources(1.0, 512 * 1024**2, 4 * 1024**3)
+    # Containers and guests together.
+    in_all: int = 1
+
+
+class GuestSource(StrEnum):
+    """What a guest starts from."""
+
+    CLOUD_IMAGE = "cloud-image"
+    ISO = "iso"
+    KERNEL = "kernel"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file of the catalogue comes from, and how it is known to be the right one.
+
+    `place`: an https:// address or a path on the bot's machine. `sha512` in hexadecimal, else
+    `sums`: the address of a published SHA512SUMS that names it; a path may have neither.
+    """
+
+    place: str
+    sha512: str | None = None
+    sums: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IsoImage:
+    """An ISO of the operator's catalogue."""
+
+    name: str
+    origin: Origin
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestTemplate:
+    """A guest of the operator's catalogue. None: the role's own limit holds.
+
+    `image`: a cloud image's disk, or a kernel. `iso`: what is in the drive unless another is
+    chosen. `user`: who logs in. `system`: what the layers line calls it. `lead_only`: for those
+    who run the talk (always so with an ISO). `seeded`: it reads a cloud-init NoCloud seed.
+    """
+
+    name: str
+    source: GuestSource
+    image: Origin | None = None
+    initrd: Origin | None = None
+    command_line: str = ""
+    iso: str | None = None
+    description: str = ""
+    system: str = ""
+    user: str = "root"
+    cpus: float | None = None
+    memory_bytes: int | None = None
+    disk_bytes: int | None = None
+    firmware: str = "bios"
+    devices: str = "virtio"
+    seeded: bool = True
+    lead_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +227,13 @@ class HostSettings:
     `public_name`: what people are shown in addresses, e.g. lab.example.org.
     `port_first`/`port_last`: the range ports come from. `subnet` (an IPv4 network in CIDR
     form) holds a small network for each owner. `mirror`: a registry asked first for images
-    of the public hub.
+    of the public hub. `guest_port_first`/`guest_port_last`: the ports that lead to guests, each
+    to an address of its own (`guest_address`); half of `guest_subnet` is the closed network's,
+    half the open one's. `pool_folder`: where `lab setup-host` keeps the storage pool.
     """
 
     name: str
-    docker: str
+    docker: str | None
     tls_folder: str | None = None
     bind_address: str = "127.0.0.1"
     public_name: str = "127.0.0.1"
@@ -176,11 +249,27 @@ class HostSettings:
     cpu_overcommit: float = 8.0
     launches_at_once: int = 5
     image_cache_bytes: int = 20 * 1024**3
+    # Guests: where libvirt is, None where the machine runs none; see `Accelerator` for the rest.
+    libvirt: str | None = None
+    accelerator: str = "auto"
+    pool: str = "study"
+    pool_folder: str = "/var/lib/libvirt/study"
+    guest_port_first: int = 31000
+    guest_port_last: int = 31199
+    guest_subnet: str = "10.214.0.0/23"
+    guest_launches_at_once: int = 2
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the bot is on this very machine."""
+        if self.docker is not None:
+            return self.docker.startswith("unix:")
+        return self.libvirt is not None and ":///" in self.libvirt
 
     @property
     def answering_address(self) -> str:
         """Where the bot itself finds published ports: on this machine, or at the host's name."""
-        if self.docker.startswith("unix:"):
+        if self.is_here:
             anywhere = self.bind_address in ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
             return "127.0.0.1" if anywhere else self.bind_address
         return self.public_name
@@ -206,11 +295,29 @@ class NewInstance:
     outward: bool
     public: bool
     lifetime: timedelta | None
+    iso: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFacts:
+    """What is known of a guest beside what containers have as well, once it is known.
+
+    `address`: its own in the lab's network. `host_key`: the fingerprint of its SSH host key as
+    it answered. `system`: what its agent says runs inside. `stages`: when each stage of its
+    launch was reached, in seconds from the request on.
+    """
+
+    address: str | None = None
+    host_key: str | None = None
+    machine: str | None = None
+    accelerator: str | None = None
+    system: str | None = None
+    stages: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A container (later: or a guest) that somebody started, and its lease.
+    """A container or a guest that somebody started, and its lease.
 
     `host` is empty while it waits for one. `lifetime` None and `deadline` None: until the
     session's end. `engine_id` is the host's own id, None before it exists there. `reason`
@@ -252,6 +359,8 @@ class Instance:
     out_of_memory: bool
     ended_at: datetime | None
     reason: str | None
+    iso: str | None = None
+    guest: GuestFacts = GuestFacts()
 
     @property
     def is_alive(self) -> bool:

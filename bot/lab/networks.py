@@ -5,7 +5,7 @@ import secrets
 import structlog
 
 from bot.database import Transaction
-from bot.lab import store
+from bot.lab import holdings
 from bot.lab.drivers import Network
 from bot.lab.errors import LabError, SubnetTaken
 from bot.lab.hosts import WORK_SECONDS, Host
@@ -61,11 +61,11 @@ class Networks:
             HostUnreachable: it doesn't answer.
         """
         # Forgotten first: who comes now gets a new one rather than one that is about to go.
-        if await self._database.read(store.has_idle_networks, host.name):
-            await self._database.write(store.drop_idle_networks, host.name)
+        if await self._database.read(holdings.has_idle_networks, host.name):
+            await self._database.write(holdings.drop_idle_networks, host.name)
             self.forget(host)
-        there = await host.call(host.driver.networks, self._installation)
-        known, last = await self._database.read(store.network_ids, host.name)
+        there = await host.work(WORK_SECONDS, host.driver.networks, self._installation)
+        known, last = await self._database.read(holdings.network_ids, host.name)
         for network in there:
             network_id = network_id_of(self._installation, network.name)
             # One that never had a row isn't ours, whatever it carries.
@@ -83,7 +83,7 @@ class Networks:
         begin = secrets.randbelow(count)
 
         def work(tx: Transaction) -> tuple[int, int] | None:
-            return store.network_place(
+            return holdings.network_place(
                 tx,
                 host.name,
                 instance.session_id,
@@ -100,4 +100,4 @@ class Networks:
 
 def _drop(tx: Transaction, network_ids: list[int]) -> None:
     for network_id in network_ids:
-        store.drop_network(tx, network_id)
+        holdings.drop_network(tx, network_id)

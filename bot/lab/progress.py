@@ -14,13 +14,14 @@ class Progress:
     """A moment of a launch.
 
     `seconds` says when each stage that has begun did, from the request on. `position` counts
-    from 1 while it waits. `waits_for` names the port that doesn't answer yet. `error` and
-    `is_over` end it.
+    from 1 while it waits, `is_cut_off` says that no host answers meanwhile. `waits_for` names the
+    port that doesn't answer yet. `error` and `is_over` end it.
     """
 
     stage: Stage
     seconds: dict[Stage, float] = field(default_factory=dict[Stage, float])
     position: int | None = None
+    is_cut_off: bool = False
     pull: PullProgress | None = None
     waits_for: int | None = None
     error: StudyBotError | None = None
@@ -52,11 +53,14 @@ class ProgressBoard:
         seconds = {**known.seconds, stage: self._passed(instance_id)}
         self._put(instance_id, Progress(stage, seconds, pull=known.pull))
 
-    def position(self, instance_id: int, position: int) -> None:
-        """Its place in the queue is this now."""
+    def position(self, instance_id: int, position: int, *, is_cut_off: bool) -> None:
+        """Its place in the queue is this now; with `is_cut_off`, no host that answers is there."""
         known = self._latest.get(instance_id)
-        if known is not None and known.position != position:
-            self._put(instance_id, replace(known, position=position))
+        if known is None:
+            return
+        now = replace(known, position=position, is_cut_off=is_cut_off)
+        if now != known:
+            self._put(instance_id, now)
 
     def pulled(self, instance_id: int, pull: PullProgress) -> None:
         """The pull got further."""

@@ -13,7 +13,7 @@ from bot.errors import (
     StudyBotError,
     Term,
 )
-from bot.lab import errors
+from bot.lab import errors, guest_errors
 from bot.lab.errors import LabError
 from bot.localization import Words
 
@@ -54,7 +54,7 @@ def in_short(why: object, _: Words) -> str:
     text = str(why)
     if text in _SENTENCES:
         return _(_SENTENCES[text])
-    error = getattr(errors, text, None)
+    error = getattr(errors, text, None) or getattr(guest_errors, text, None)
     if isinstance(error, type) and issubclass(error, StudyBotError):
         return next((_(said) for kind, said in _KINDS if issubclass(error, kind)), text)
     return text

@@ -2,34 +2,27 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 
-from bot.database import Transaction
-from bot.errors import N_, StudyBotError
-from bot.lab import events, reasons, store
+from bot.errors import StudyBotError
 from bot.lab.answering import wait_until_it_answers
+from bot.lab.catalogue import Catalogue
 from bot.lab.drivers import ContainerState, Image, PullProgress
 from bot.lab.errors import (
     EngineRefused,
     ImageNotFound,
     LabError,
     PortTaken,
-    PullCancelled,
     WrongArchitecture,
 )
 from bot.lab.hosts import WORK_SECONDS, Host
 from bot.lab.images import Images
-from bot.lab.leases import first_end, latest
-from bot.lab.model import Instance, Port, Stage, State, Template
+from bot.lab.launches import Launches, require_wanted
+from bot.lab.model import Instance, Port, Stage
 from bot.lab.networks import Networks
-from bot.lab.progress import ProgressBoard
 from bot.lab.spec import container_spec
-from bot.sessions import get_session
-from bot.timeline import Timeline
+from bot.lab.works import OtherPorts
 
 log = structlog.get_logger(__name__)
 
@@ -37,73 +30,46 @@ _PORT_TRIES = 8
 _ANSWER_SECONDS = 10.0
 _STILL_SECONDS = 50.0
 
-OtherPorts = Callable[[Instance, Host, int], Awaitable[Instance]]
-
-
-class Cancelled(LabError):
-    """Whoever asked for it took it back."""
-
-    message = N_("This was cancelled.")
-
 
 class Steps:
-    """Takes one instance from its row to something that answers."""
+    """Takes one container from its row to something that answers."""
 
     def __init__(
         self,
-        timeline: Timeline,
         installation: str,
         images: Images,
         networks: Networks,
-        progress: ProgressBoard,
-        grace: timedelta,
+        launches: Launches,
+        catalogue: Catalogue,
     ) -> None:
-        self._timeline = timeline
-        self._database = timeline.database
         self._installation = installation
         self._images = images
         self._networks = networks
-        self._progress = progress
-        self._grace = grace
-        self._cancelled: dict[int, threading.Event] = {}
+        self._launches = launches
+        self._progress = launches.progress
+        self._catalogue = catalogue
         # What launches under way have made on their hosts, to be undone if they fail.
         self._made: dict[int, str] = {}
-        self._afterwards: set[asyncio.Task[None]] = set()
-        # Those whose answer this process waited for, or still does.
-        self._watched: set[int] = set()
 
-    def cancel(self, instance_id: int) -> bool:
-        """Have a launch that is under way end; say whether there is one."""
-        flag = self._cancelled.get(instance_id)
-        if flag is not None:
-            flag.set()
-        return flag is not None
-
-    async def launch(
-        self, instance: Instance, template: Template | None, host: Host, other_ports: OtherPorts
-    ) -> None:
+    async def launch(self, instance: Instance, host: Host, other_ports: OtherPorts[Host]) -> None:
         """Start it; whatever fails on the way is undone and written down."""
-        flag = self._cancelled[instance.id] = threading.Event()
         try:
-            try:
-                instance = await self._start(instance, template, host, other_ports, flag)
-            finally:
-                del self._cancelled[instance.id]
+            with self._launches.under_way(instance.id) as flag:
+                instance = await self._start(instance, host, other_ports, flag)
         except StudyBotError as error:
             log.info("launch failed", instance_id=instance.id, why=str(error))
             await self.fail(instance, error, host)
             return
         self._made.pop(instance.id, None)
-        self._watched.add(instance.id)
         self._progress.stage(instance.id, Stage.ANSWERING)
-        await self._until_it_answers(instance, host)
+        if self._launches.follows(instance.id):
+            await self._until_it_answers(instance, host)
         self._progress.end(instance.id)
 
     def watch(self, instance: Instance, host: Host) -> None:
         """Wait in the background for the answer of one that runs, once in this process."""
-        if instance.id not in self._watched:
-            self._watched.add(instance.id)
-            self._in_background(self._until_it_answers(instance, host))
+        if self._launches.follows(instance.id):
+            self._launches.in_background(self._until_it_answers(instance, host))
 
     async def fail(
         self, instance: Instance, error: StudyBotError, host: Host | None = None
@@ -119,34 +85,19 @@ class Steps:
                 await host.work(WORK_SECONDS, host.driver.remove, engine_id)
             except LabError as problem:
                 log.warning("could not undo a launch", instance_id=instance.id, why=str(problem))
-        at = self._timeline.clock()
-        was_cancelled = isinstance(error, Cancelled | PullCancelled)
-        state = State.REMOVED if was_cancelled else State.FAILED
-        reason = reasons.CANCELLED if was_cancelled else reasons.of_error(error)
-
-        def work(tx: Transaction) -> None:
-            current = store.get(tx, instance.id)
-            if current is None or not current.is_alive:
-                return
-            ended = store.end(tx, instance.id, state, at, reason)
-            kind = events.REMOVED if was_cancelled else events.FAILED
-            why = type(error).__name__
-            self._timeline.append(tx, events.event(kind, ended, why=why), at)
-
-        await self._database.write(work)
-        self._progress.end(instance.id, error)
+        await self._launches.failed(instance, error)
 
     async def _start(
         self,
         instance: Instance,
-        template: Template | None,
         host: Host,
-        other_ports: OtherPorts,
+        other_ports: OtherPorts[Host],
         flag: threading.Event,
     ) -> Instance:
+        template = self._catalogue.templates.get(instance.template or "")
         image = await self._image(instance, host, flag)
         for _try in range(_PORT_TRIES):
-            _check(flag)
+            require_wanted(flag)
             self._progress.stage(instance.id, Stage.CREATING)
             network = await self._networks.of(instance, host)
             spec = container_spec(self._installation, instance, template, host, network, image)
@@ -163,7 +114,7 @@ class Steps:
                 continue
             self._made[instance.id] = engine_id
             try:
-                _check(flag)
+                require_wanted(flag)
                 await host.work(WORK_SECONDS, host.driver.start, engine_id)
             except PortTaken as error:
                 await host.work(WORK_SECONDS, host.driver.remove, engine_id)
@@ -197,28 +148,10 @@ class Steps:
         return image
 
     async def _started(self, instance: Instance, engine_id: str, image: Image) -> Instance:
-        at = self._timeline.clock()
-
-        def work(tx: Transaction) -> Instance:
-            current = store.get(tx, instance.id)
-            if current is None or current.state is not State.LAUNCHING:
-                # Somebody cleared the lab meanwhile.
-                raise Cancelled
-            session = get_session(tx, current.session_id, current.guild_id)
-            started = store.update(
-                tx,
-                instance.id,
-                state=State.RUNNING,
-                stage=Stage.STARTED,
-                engine_id=engine_id,
-                digest=digest_of(image),
-                started_at=at,
-                deadline=latest(first_end(at, current.lifetime), session, self._grace),
-            )
-            self._timeline.append(tx, events.event(events.STARTED, started), at)
-            return started
-
-        started = await self._database.write(work)
+        digest = digest_of(image)
+        started = await self._launches.started(
+            instance, engine_id, lambda _current: {"digest": digest}
+        )
         self._progress.stage(instance.id, Stage.STARTED)
         return started
 
@@ -226,7 +159,10 @@ class Steps:
         """Wait for its port; after ten seconds say what it waits for and go on looking a while."""
         state = await self._look(instance, host)
         if state is not None and not state.is_running:
-            await self._database.write(self._note_end, instance.id, state)
+            # What it printed is in its log.
+            await self._launches.died(
+                instance, exit_code=state.exit_code, out_of_memory=state.out_of_memory
+            )
             return
         port = next((port for port in instance.ports if port.protocol == "tcp"), None)
         address = host.settings.answering_address
@@ -234,12 +170,7 @@ class Steps:
             await self._ready(instance, state)
         else:
             self._progress.waits_for(instance.id, port.container)
-            self._in_background(self._answers_later(instance, address, port, state))
-
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._afterwards.add(task)
-        task.add_done_callback(self._afterwards.discard)
+            self._launches.in_background(self._answers_later(instance, address, port, state))
 
     async def _answers_later(
         self, instance: Instance, address: str, port: Port, state: ContainerState | None
@@ -249,44 +180,15 @@ class Steps:
 
     async def _look(self, instance: Instance, host: Host) -> ContainerState | None:
         try:
-            return await host.call(host.driver.inspect, instance.engine_id or "")
+            return await host.work(WORK_SECONDS, host.driver.inspect, instance.engine_id or "")
         except StudyBotError:
             return None
 
     async def _ready(self, instance: Instance, state: ContainerState | None) -> None:
-        at = self._timeline.clock()
-        await self._database.write(self._note_ready, instance.id, state, at)
-
-    def _note_ready(
-        self, tx: Transaction, instance_id: int, state: ContainerState | None, at: datetime
-    ) -> None:
-        current = store.get(tx, instance_id)
-        if current is None or current.state is not State.RUNNING or current.ready_at is not None:
-            return
-        pid = state.process_id if state else None
-        ready = store.update(tx, instance_id, stage=Stage.ANSWERING, ready_at=at, process_id=pid)
-        self._timeline.append(tx, events.event(events.READY, ready), at)
-
-    def _note_end(self, tx: Transaction, instance_id: int, state: ContainerState) -> None:
-        """Its command came to its end at once: what it printed is in its log."""
-        current = store.get(tx, instance_id)
-        if current is None or current.state is not State.RUNNING:
-            return
-        ended = store.update(
-            tx,
-            instance_id,
-            state=State.STOPPED,
-            exit_code=state.exit_code,
-            out_of_memory=state.out_of_memory,
-        )
-        self._timeline.append(tx, events.event(events.DIED, ended))
+        process_id = state.process_id if state else None
+        await self._launches.ready(instance, lambda _current: {"process_id": process_id})
 
 
 def digest_of(image: Image) -> str:
     """Return the digest its registry gave it, else the engine's own id."""
     return next((one.partition("@")[2] for one in image.digests), image.id)
-
-
-def _check(flag: threading.Event) -> None:
-    if flag.is_set():
-        raise Cancelled

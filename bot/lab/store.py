@@ -1,13 +1,15 @@
-"""SQL of instances, their ports and networks, and of what the lab remembers beside them."""
+"""SQL of instances, and of who may have none: `bot.lab.holdings` has what they hold."""
 
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.database import Transaction
 from bot.lab.model import (
+    GuestFacts,
     Instance,
     Kind,
     LabRole,
@@ -17,6 +19,7 @@ from bot.lab.model import (
     Stage,
     State,
 )
+from bot.moments import from_micros, from_micros_or_none, to_micros
 from bot.timeline import Event, event_of
 
 Reader = sqlite3.Connection | Transaction
@@ -41,6 +44,7 @@ _COLUMNS = frozenset(
         "out_of_memory",
         "reason",
         "owner_id",
+        "guest",
     }
 )
 
@@ -91,6 +95,8 @@ def instance_of(row: sqlite3.Row) -> Instance:
         out_of_memory=bool(row["out_of_memory"]),
         ended_at=from_micros_or_none(row["ended_at"]),
         reason=row["reason"],
+        iso=row["iso"],
+        guest=GuestFacts(**json.loads(row["guest"])),
     )
 
 
@@ -100,8 +106,8 @@ def insert(tx: Transaction, new: NewInstance, at: datetime) -> Instance:
     row = tx.execute(
         "INSERT INTO instances (guild_id, session_id, channel_id, owner_id, role, kind, name,"
         " template, image, command, environment, ports, cpus, memory_bytes, disk_bytes,"
-        " processes, outward, public, lifetime, state, stage, requested_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
+        " processes, outward, public, lifetime, state, stage, requested_at, iso)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
         (
             new.guild_id,
             new.session_id,
@@ -125,6 +131,7 @@ def insert(tx: Transaction, new: NewInstance, at: datetime) -> Instance:
             State.QUEUED,
             Stage.QUEUED,
             to_micros(at),
+            new.iso,
         ),
     ).fetchone()
     return instance_of(row)
@@ -136,7 +143,7 @@ def update(tx: Transaction, instance_id: int, **values: Any) -> Instance:
         raise KeyError(*unknown)
     changes = ", ".join(f"{column} = ?" for column in values)
     row = tx.execute(
-        f"UPDATE instances SET {changes} WHERE id = ? RETURNING *",  # noqa: S608 - from _COLUMNS
+        f"UPDATE instances SET {changes} WHERE id = ? RETURNING *",
         (*(_stored(column, value) for column, value in values.items()), instance_id),
     ).fetchone()
     return instance_of(row)
@@ -147,6 +154,8 @@ def _stored(column: str, value: Any) -> Any:
         return _from_ports(value)
     if column == "environment":
         return json.dumps(value)
+    if column == "guest":
+        return json.dumps(asdict(value))
     return to_micros(value) if column in _TIMES and value is not None else value
 
 
@@ -183,12 +192,12 @@ def names(connection: Reader, guild_id: int) -> set[str]:
 
 def alive(connection: Reader, **where: Any) -> list[Instance]:
     """Return instances that haven't ended, oldest first, with these columns equal."""
-    unknown = where.keys() - {"guild_id", "session_id", "owner_id", "host", "state"}
+    unknown = where.keys() - {"guild_id", "session_id", "owner_id", "host", "state", "kind"}
     if unknown:
         raise KeyError(*unknown)
     also = "".join(f" AND {column} = ?" for column in where)
     rows = connection.execute(
-        f"SELECT * FROM instances WHERE ended_at IS NULL{also} ORDER BY id",  # noqa: S608
+        f"SELECT * FROM instances WHERE ended_at IS NULL{also} ORDER BY id",
         tuple(where.values()),
     )
     return [instance_of(row) for row in rows]
@@ -220,12 +229,6 @@ def of_person(connection: Reader, guild_id: int, user_id: int, limit: int) -> li
     return [instance_of(row) for row in rows]
 
 
-def some(connection: Reader, ids: Sequence[int]) -> list[Instance]:
-    """Return some instances by id."""
-    found = (get(connection, one) for one in ids)
-    return [one for one in found if one is not None]
-
-
 def counts(connection: Reader, session_id: int) -> tuple[int, int]:
     """Return how many of a session's instances are up, and how many wait or start."""
     row = connection.execute(
@@ -247,102 +250,7 @@ def due(connection: Reader, before: datetime) -> list[Instance]:
     return [instance_of(row) for row in rows]
 
 
-# --- ports and networks ---
-
-
-def taken_ports(connection: Reader, host: str) -> set[tuple[int, str]]:
-    """Return the ports of a host that belong to an instance."""
-    rows = connection.execute("SELECT port, protocol FROM instance_ports WHERE host = ?", (host,))
-    return {(row[0], row[1]) for row in rows}
-
-
-def hold_ports(tx: Transaction, host: str, instance_id: int, ports: Iterable[Port]) -> None:
-    """Have these ports belong to an instance, and no others."""
-    tx.execute("DELETE FROM instance_ports WHERE instance_id = ?", (instance_id,))
-    tx.executemany(
-        "INSERT INTO instance_ports (host, port, protocol, instance_id) VALUES (?, ?, ?, ?)",
-        [(host, port.host, port.protocol, instance_id) for port in ports],
-    )
-
-
-_IDLE = (
-    "WHERE n.host = ? AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.ended_at IS NULL"
-    " AND i.host IN (n.host, '') AND i.session_id = n.session_id"
-    " AND coalesce(i.owner_id, 0) = n.owner_id)"
-)
-
-
-def network_place(
-    tx: Transaction,
-    host: str,
-    session_id: int,
-    owner_id: int,
-    *,
-    outward: bool,
-    places: Sequence[int],
-) -> tuple[int, int] | None:
-    """Return (id, place) of an owner's network, made when new; None when all are used up.
-
-    A new one gets the first of `places` that is free.
-    """
-    row = tx.execute(
-        "SELECT id, place FROM lab_networks"
-        " WHERE host = ? AND session_id = ? AND owner_id = ? AND outward = ?",
-        (host, session_id, owner_id, outward),
-    ).fetchone()
-    if row is not None:
-        return row[0], row[1]
-    used = {row[0] for row in tx.execute("SELECT place FROM lab_networks WHERE host = ?", (host,))}
-    place = next((place for place in places if place not in used), None)
-    if place is None:
-        return None
-    made = tx.execute(
-        "INSERT INTO lab_networks (host, session_id, owner_id, outward, place)"
-        " VALUES (?, ?, ?, ?, ?) RETURNING id",
-        (host, session_id, owner_id, outward, place),
-    ).fetchone()
-    return made[0], place
-
-
-def has_idle_networks(connection: Reader, host: str) -> bool:
-    """Whether a host has networks whose owner has, and waits for, nothing there any more."""
-    found = connection.execute(f"SELECT 1 FROM lab_networks n {_IDLE}", (host,))  # noqa: S608
-    return found.fetchone() is not None
-
-
-def drop_idle_networks(tx: Transaction, host: str) -> None:
-    """Forget those networks. What was forgotten goes from the host next."""
-    tx.execute(f"DELETE FROM lab_networks AS n {_IDLE}", (host,))  # noqa: S608
-
-
-def network_ids(connection: Reader, host: str) -> tuple[set[int], int]:
-    """Return the ids of a host's networks, and the last id that any was ever given."""
-    rows = connection.execute("SELECT id FROM lab_networks WHERE host = ?", (host,)).fetchall()
-    last = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'lab_networks'")
-    return {row[0] for row in rows}, next((row[0] for row in last), 0)
-
-
-def drop_network(tx: Transaction, network_id: int) -> None:
-    """Forget a network that is gone from its host."""
-    tx.execute("DELETE FROM lab_networks WHERE id = ?", (network_id,))
-
-
-# --- hosts, closings, bans ---
-
-
-def seen_at(connection: Reader, host: str) -> datetime | None:
-    """Return when a host answered last."""
-    row = connection.execute("SELECT seen_at FROM lab_hosts WHERE name = ?", (host,)).fetchone()
-    return from_micros(row[0]) if row else None
-
-
-def saw_host(tx: Transaction, host: str, at: datetime) -> None:
-    """Note that a host answers."""
-    tx.execute(
-        "INSERT INTO lab_hosts (name, seen_at) VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at",
-        (host, to_micros(at)),
-    )
+# --- closings and bans ---
 
 
 def closed_guilds(connection: Reader) -> set[int]:
@@ -407,7 +315,7 @@ def audited(
     names = ",".join(f":kind{number}" for number in range(len(kinds)))
     # Said twice, so that the index of the lab's events serves.
     rows = connection.execute(
-        "SELECT e.* FROM events e WHERE e.guild_id = :guild AND e.kind GLOB 'lab.*'"  # noqa: S608
+        "SELECT e.* FROM events e WHERE e.guild_id = :guild AND e.kind GLOB 'lab.*'"
         f" AND e.kind IN ({names}){whose if about is not None else ''}"
         " ORDER BY e.id DESC LIMIT :limit",
         {
@@ -424,52 +332,10 @@ def audited(
 # --- forgetting ---
 
 
-def forget_person(tx: Transaction, guild_id: int, user_id: int) -> None:
-    """Take a person out of instances that have ended; those alive keep their owner."""
-    tx.execute(
-        "UPDATE instances SET owner_id = NULL, name = 'erased-' || id, command = '[]',"
-        " environment = '{}' WHERE guild_id = ? AND owner_id = ? AND ended_at IS NOT NULL",
-        (guild_id, user_id),
-    )
-
-
 def forget_owners_before(tx: Transaction, before: datetime) -> int:
     """Forget whose instances were, with ports and addresses, that ended before then."""
     return tx.execute(
-        "UPDATE instances SET owner_id = NULL, ports = '[]', command = '[]' WHERE ended_at < ?"
-        " AND owner_id IS NOT NULL",
+        "UPDATE instances SET owner_id = NULL, ports = '[]', command = '[]', guest = '{}'"
+        " WHERE ended_at < ? AND owner_id IS NOT NULL",
         (to_micros(before),),
     ).rowcount
-
-
-# --- images ---
-
-
-def used_image(tx: Transaction, host: str, reference: str, at: datetime) -> None:
-    """Note that an image this installation pulled was pulled, or used, now."""
-    tx.execute(
-        "INSERT INTO lab_images (host, reference, used_at) VALUES (?, ?, ?)"
-        " ON CONFLICT (host, reference) DO UPDATE SET used_at = excluded.used_at",
-        (host, reference, to_micros(at)),
-    )
-
-
-def touch_image(tx: Transaction, host: str, reference: str, at: datetime) -> None:
-    """Note that an image was used, if this installation pulled it."""
-    tx.execute(
-        "UPDATE lab_images SET used_at = ? WHERE host = ? AND reference = ?",
-        (to_micros(at), host, reference),
-    )
-
-
-def pulled_images(connection: Reader, host: str) -> list[str]:
-    """Return the images this installation pulled to a host, the longest unused first."""
-    rows = connection.execute(
-        "SELECT reference FROM lab_images WHERE host = ? ORDER BY used_at", (host,)
-    )
-    return [row[0] for row in rows]
-
-
-def drop_image(tx: Transaction, host: str, reference: str) -> None:
-    """Forget an image that was removed."""
-    tx.execute("DELETE FROM lab_images WHERE host = ? AND reference = ?", (host, reference))

@@ -47,7 +47,7 @@ class Threads(Executor):
                 threading.Thread(target=self._work, name=name, daemon=True).start()
         return future
 
-    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002 - its base's
         """Take no more calls and drop those that wait; what is under way is left to itself."""
         with self._lock:
             self._is_shut = True

@@ -1,5 +1,6 @@
 """What can be wrong with notes."""
 
+from bot.addresses import PrivateAddress
 from bot.errors import N_, BadInput, NotFound
 
 
@@ -61,7 +62,7 @@ class BadAddress(SourceProblem):
     message = N_("That is no address I can read. It must begin with https:// or http://.")
 
 
-class AddressRefused(SourceProblem):
+class AddressRefused(PrivateAddress, SourceProblem):
     """Leads into a private network."""
 
     message = N_(

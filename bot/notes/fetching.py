@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import aiohttp
 from yarl import URL
 
-from bot.notes.addresses import CheckedResolver, Hosts, Resolve, is_public
+from bot.addresses import CheckedResolver, Hosts, Resolve, is_public
 from bot.notes.encoding import decode
 from bot.notes.errors import (
     AddressRefused,
@@ -96,7 +96,7 @@ class Fetcher:
             raise SourceTooSlow(host=url.host) from error
 
     async def _read(self, url: URL, conditions: dict[str, str]) -> Fetched | None:
-        resolver = CheckedResolver(self._hosts, self._resolve)
+        resolver = CheckedResolver(self._hosts, self._resolve, refused=AddressRefused)
         connector = aiohttp.TCPConnector(
             resolver=resolver, use_dns_cache=False, force_close=True, limit=4
         )

@@ -33,7 +33,7 @@ _FOOTNOTE = re.compile(r"\[\^([^\]\s]{1,50})\]")
 
 
 class _Blocks(ParserBlock):
-    def tokenize(self, state: StateBlock, startLine: int, endLine: int) -> None:  # noqa: N803
+    def tokenize(self, state: StateBlock, startLine: int, endLine: int) -> None:  # noqa: N803 - the library's names
         if state.level < _MOST_NESTED:
             super().tokenize(state, startLine, endLine)
             return
@@ -48,7 +48,7 @@ class _Blocks(ParserBlock):
 
 
 class _State(StateInline):
-    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803
+    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803 - the library's names
         found = super().scanDelims(start, canSplitWord)
         before = self.src[start - 1] if start else " "
         end = start + found.length

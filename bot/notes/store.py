@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.database import Transaction
+from bot.moments import from_micros, from_micros_or_none, to_micros
 from bot.notes.posts import NoteMessage, Origin, Place, PostedNotes, Revision, Watch
 from bot.search import index_text
 

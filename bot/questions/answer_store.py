@@ -4,7 +4,8 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from bot.database import Transaction, from_micros, to_micros
+from bot.database import Transaction
+from bot.moments import from_micros, to_micros
 from bot.questions.model import Answer, Question
 
 Reader = sqlite3.Connection | Transaction
@@ -111,7 +112,7 @@ def answers_of(connection: Reader, question_ids: Collection[int]) -> dict[int, l
         part = wanted[start : start + 500]
         marks = ",".join("?" * len(part))
         rows = connection.execute(
-            f"SELECT * FROM answers WHERE deleted_at IS NULL AND question_id IN ({marks})"  # noqa: S608
+            f"SELECT * FROM answers WHERE deleted_at IS NULL AND question_id IN ({marks})"
             " ORDER BY id",
             part,
         )

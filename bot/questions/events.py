@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.database import Transaction, to_micros
+from bot.database import Transaction
+from bot.moments import to_micros
 from bot.questions import store
 from bot.questions.model import Question, State
 from bot.timeline import NewEvent

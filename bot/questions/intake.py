@@ -3,9 +3,10 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from bot.database import Transaction, to_micros
+from bot.database import Transaction
 from bot.errors import NotAllowed
 from bot.guilds import Guild, GuildService, Person, saw_person
+from bot.moments import to_micros
 from bot.questions import events, store
 from bot.questions.errors import (
     EmptyText,

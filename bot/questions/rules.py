@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from bot.database import Transaction, to_micros
+from bot.database import Transaction
 from bot.guilds import Guild, Person
+from bot.moments import to_micros
 from bot.questions import events, store
 from bot.questions.errors import TooFast, TooManyOpen
 from bot.questions.model import UNFINISHED, Question, State

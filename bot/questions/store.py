@@ -5,7 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.database import Transaction
+from bot.moments import from_micros, from_micros_or_none, to_micros
 from bot.questions.model import Question, SeenMessage, Source, State
 from bot.sessions import Session
 from bot.timeline import Event, event_of
@@ -134,7 +135,7 @@ def update(tx: Transaction, question_id: int, values: Mapping[str, Any]) -> Ques
     columns = [column for column in CHANGEABLE if column in values]
     assignments = ", ".join(f"{column} = ?" for column in columns)
     row = tx.execute(
-        f"UPDATE questions SET {assignments} WHERE id = ? RETURNING *",  # noqa: S608
+        f"UPDATE questions SET {assignments} WHERE id = ? RETURNING *",
         (*(values[column] for column in columns), question_id),
     ).fetchone()
     return question_of(row)
@@ -250,7 +251,7 @@ def queue(
     """Return visible questions in the order they will be taken."""
     wanted = ", ".join(f"'{State(state)}'" for state in states)
     rows = connection.execute(
-        f"SELECT * FROM questions q WHERE q.session_id = :session AND q.state IN ({wanted})"  # noqa: S608
+        f"SELECT * FROM questions q WHERE q.session_id = :session AND q.state IN ({wanted})"
         f" AND {_VISIBLE} ORDER BY q.state = 'current' DESC, {ORDER} LIMIT :limit OFFSET :offset",
         {"session": session_id, "now": to_micros(now), "limit": limit, "offset": offset},
     )
@@ -260,7 +261,7 @@ def queue(
 def counts(connection: Reader, session_id: int, now: datetime) -> dict[State, int]:
     """Return how many visible questions a session has by state."""
     rows = connection.execute(
-        f"SELECT q.state, count(*) FROM questions q WHERE q.session_id = :session"  # noqa: S608
+        f"SELECT q.state, count(*) FROM questions q WHERE q.session_id = :session"
         f" AND {_VISIBLE} GROUP BY q.state",
         {"session": session_id, "now": to_micros(now)},
     )
@@ -277,7 +278,7 @@ def of_author(
     """Return a person's questions in a guild or one session, newest first."""
     only = " AND session_id = :session" if session_id is not None else ""
     rows = connection.execute(
-        f"SELECT * FROM questions WHERE guild_id = :guild AND author_id = :author{only}"  # noqa: S608
+        f"SELECT * FROM questions WHERE guild_id = :guild AND author_id = :author{only}"
         " ORDER BY id DESC LIMIT :limit",
         {"guild": guild_id, "author": author_id, "session": session_id, "limit": limit},
     )
@@ -335,7 +336,7 @@ def attachments(connection: Reader, question_ids: Collection[int]) -> dict[int, 
         part = wanted[start : start + 500]
         marks = ",".join("?" * len(part))
         rows = connection.execute(
-            f"SELECT question_id, filename FROM question_attachments"  # noqa: S608
+            f"SELECT question_id, filename FROM question_attachments"
             f" WHERE question_id IN ({marks}) ORDER BY rowid",
             part,
         )
@@ -374,7 +375,7 @@ def departure(connection: Reader, question: Question) -> Event | None:
 def _events_about(connection: Reader, question: Question, kinds: Sequence[str]) -> list[Event]:
     marks = ",".join("?" * len(kinds))
     rows = connection.execute(
-        f"SELECT * FROM events WHERE session_id = ? AND kind IN ({marks})"  # noqa: S608
+        f"SELECT * FROM events WHERE session_id = ? AND kind IN ({marks})"
         " AND undone_by IS NULL AND json_extract(data, '$.question_id') = ? ORDER BY id DESC",
         (question.session_id, *kinds, question.id),
     )

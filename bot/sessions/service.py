@@ -10,7 +10,7 @@ from typing import Any
 
 from bot.database import Transaction
 from bot.errors import Conflict, NotFound
-from bot.guilds import GuildService, Person, Role, saw_person
+from bot.guilds import LEADS, GuildService, Person, Role, saw_person
 from bot.sessions import store
 from bot.sessions.errors import (
     BadSlides,
@@ -106,7 +106,7 @@ class SessionService:
         Raises:
             StaffOnly: `person` is neither.
         """
-        if not self.roles_of(person, session) & {Role.SPEAKER, Role.MODERATOR}:
+        if not self.roles_of(person, session) & LEADS:
             raise StaffOnly
 
     async def get(self, session_id: int, guild_id: int) -> Session:
@@ -144,7 +144,7 @@ class SessionService:
             scheduled_event_id=new.scheduled_event_id,
         )
         guild = self._guilds.get(new.guild_id)
-        lead = guild.roles_of(by) & {Role.SPEAKER, Role.MODERATOR}
+        lead = guild.roles_of(by) & LEADS
         if guild.speaker_role_id is not None and not lead:
             raise StaffOnly
         at = self._timeline.clock()

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.database import Transaction
+from bot.moments import from_micros, from_micros_or_none, to_micros
 from bot.sessions.model import NewSession, Session
 
 Reader = sqlite3.Connection | Transaction
@@ -80,7 +81,7 @@ def update(tx: Transaction, session_id: int, values: Mapping[str, Any]) -> Sessi
             raise KeyError(column)
         stored = to_micros(value) if column in _MICROS and value is not None else value
         tx.execute(
-            f"UPDATE sessions SET {column} = ? WHERE id = ?",  # noqa: S608 - from _COLUMNS
+            f"UPDATE sessions SET {column} = ? WHERE id = ?",
             (stored, session_id),
         )
     return session_of(tx.execute("SELECT * FROM sessions WHERE id = ?", (session_id,)).fetchone())

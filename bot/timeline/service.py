@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from bot.database import Database, Transaction, utc_now
+from bot.database import Database, Transaction
+from bot.moments import utc_now
 from bot.timeline import store
 from bot.timeline.model import Event, LiveMessage, NewEvent
 
@@ -24,6 +25,10 @@ class Timeline:
         event_id = store.append(tx, event, at or self.clock())
         tx.after_commit(self.wake)
         return event_id
+
+    async def write(self, event: NewEvent) -> None:
+        """Append an event that goes with no change of anything else."""
+        await self.database.write(self.append, event)
 
     def wake(self) -> None:
         """Tell the dispatcher that there is something to look at."""

@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from bot.database import Transaction, from_micros, from_micros_or_none, to_micros
+from bot.database import Transaction
+from bot.moments import from_micros, from_micros_or_none, to_micros
 from bot.timeline.model import Delivery, Event, LiveMessage, NewEvent
 
 _EVENT = (
@@ -54,7 +55,7 @@ def event_of(row: sqlite3.Row) -> Event:
 def after(connection: Reader, event_id: int, limit: int) -> list[Event]:
     """Return up to `limit` events behind `event_id`, in order."""
     rows = connection.execute(
-        f"SELECT {_EVENT} FROM events e WHERE e.id > ? ORDER BY e.id LIMIT ?",  # noqa: S608
+        f"SELECT {_EVENT} FROM events e WHERE e.id > ? ORDER BY e.id LIMIT ?",
         (event_id, limit),
     )
     return [event_of(row) for row in rows]
@@ -65,7 +66,7 @@ def of_session(connection: Reader, session_id: int, kinds: Sequence[str] = ()) -
     marks = ",".join("?" * len(kinds))
     only = f" AND e.kind IN ({marks})" if kinds else ""
     rows = connection.execute(
-        f"SELECT {_EVENT} FROM events e WHERE e.session_id = ?{only} ORDER BY e.id",  # noqa: S608
+        f"SELECT {_EVENT} FROM events e WHERE e.session_id = ?{only} ORDER BY e.id",
         (session_id, *kinds),
     )
     return [event_of(row) for row in rows]
@@ -84,7 +85,7 @@ def latest_to_undo(
     """
     marks = ",".join("?" * len(kinds))
     row = connection.execute(
-        f"SELECT {_EVENT} FROM events e WHERE e.session_id = ? AND e.undone_by IS NULL"  # noqa: S608
+        f"SELECT {_EVENT} FROM events e WHERE e.session_id = ? AND e.undone_by IS NULL"
         f" AND e.kind IN ({marks}) AND json_extract(e.data, ?) IS NOT 1"
         " AND e.id < coalesce(?, e.id + 1) ORDER BY e.id DESC LIMIT 1",
         (session_id, *kinds, f"$.{unless}", before),
@@ -146,7 +147,7 @@ def move_cursor(tx: Transaction, name: str, event_id: int) -> None:
 def pending(connection: Reader) -> list[Delivery]:
     """Return every delivery still to be made, in the order of the events."""
     rows = connection.execute(
-        f"SELECT {_EVENT}, d.consumer, d.lane, d.tried_at FROM deliveries d"  # noqa: S608
+        f"SELECT {_EVENT}, d.consumer, d.lane, d.tried_at FROM deliveries d"
         " JOIN events e ON e.id = d.event_id WHERE d.state = 'pending' ORDER BY e.id"
     )
     return [

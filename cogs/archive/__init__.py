@@ -1,5 +1,7 @@
-"""`/find`, `/export`, `/stats`, `/me`: what was asked, and what is kept of whom."""
+"""`/find`, `/export`, `/stats`, `/me`, a session's set: what was asked, and what came of it."""
 
 from cogs.archive.cog import ArchiveCog
+from cogs.archive.parts import Parts
+from cogs.archive.published import SET, Part, Section, SessionSets
 
-__all__ = ["ArchiveCog"]
+__all__ = ["SET", "ArchiveCog", "Part", "Parts", "Section", "SessionSets"]

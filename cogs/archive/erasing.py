@@ -55,7 +55,8 @@ def _meaning(words_too: bool, _: Words) -> str:
         "The board and the files I posted follow. Your own messages stay: delete them yourself."
         " Files that somebody has already downloaded can't be taken back. This can't be undone."
     )
-    return f"{what}\n{rest}"
+    recordings = _("The recordings of talks you spoke in go, too.")
+    return f"{what} {recordings}\n{rest}"
 
 
 def _done(erased: Erased, unreached: int, _: Words) -> str:

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterator
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import discord
 from discord import ui
 
-from bot.lab import STATE_NAMES, Instance, Port, State, explain
+from bot.errors import N_
+from bot.lab import STATE_NAMES, Instance, Kind, Port, State, explain
 from bot.localization import Words
 from cogs.controls import LastingButton, button, row
+from cogs.lab import vm_card
 from cogs.lab.look import Look
-from cogs.lab.meters import meters
+from cogs.lab.meters import meters, trend
 from cogs.lab.stages import launch_lines
 from cogs.live import with_time
-from cogs.text import coded, one_line
+from cogs.text import coded, fenced, one_line
 
 _COLOURS = {
     State.QUEUED: 0x5865F2,
@@ -38,6 +41,7 @@ _SIGNS = {
     State.LOST: "🔴",
 }
 _DIGEST = 12
+_PAUSED = N_("paused")
 
 
 class Reader(Enum):
@@ -55,24 +59,36 @@ def card(look: Look, _: Words, reader: Reader, *, arg: int | None = None) -> ui.
     if look.is_starting:
         parts.append(ui.TextDisplay(launch_lines(instance, look.progress, _)))
     elif instance.is_alive:
+        if look.is_booting:
+            parts.append(ui.TextDisplay(launch_lines(instance, look.progress, _)))
         parts.append(ui.TextDisplay("\n".join(_standing(look, _))))
         if instance.state is State.RUNNING:
             parts += [ui.Separator[Any](), ui.TextDisplay("\n".join(_usage(look, _)))]
     else:
         parts.append(ui.TextDisplay(_end(instance, _)))
-    parts += [row(*buttons) for buttons in _rows(instance, _, reader, arg) if buttons]
+    if look.picture is not None:
+        shown = _("The screen of {name}", name=instance.name)
+        parts.append(look.picture.item(shown))
+    parts += [row(*buttons) for buttons in _rows(look, _, reader, arg) if buttons]
     colour = discord.Colour(_COLOURS.get(instance.state, _STILL_COLOUR))
     return ui.Container[Any](*parts, accent_colour=colour)
 
 
 def title(instance: Instance, _: Words) -> str:
     """Name an instance and its state: "🟢 web-1 — running"."""
-    sign = _SIGNS[instance.state]
-    return f"{sign} {one_line(instance.name)} — {_(STATE_NAMES[instance.state])}"
+    sign = "⏸" if vm_card.is_paused(instance) else _SIGNS[instance.state]
+    return f"{sign} {one_line(instance.name)} — {state_of(instance, _)}"
+
+
+def state_of(instance: Instance, _: Words) -> str:
+    """Name the state it is in."""
+    return _(_PAUSED if vm_card.is_paused(instance) else STATE_NAMES[instance.state])
 
 
 def image_of(instance: Instance) -> str:
     """Write what it was made from: template, image and the digest's beginning."""
+    if instance.kind is Kind.GUEST:
+        return vm_card.made_from(instance)
     digest = (instance.digest or "").removeprefix("sha256:")[:_DIGEST]
     image = instance.image + (f"@{digest}" if digest else "")
     parts = [instance.template] if instance.template else []
@@ -104,14 +120,17 @@ def _head(look: Look, _: Words, reader: Reader) -> str:
 
 def _standing(look: Look, _: Words) -> Iterator[str]:
     instance = look.instance
-    if instance.state is not State.REMOVING:
-        for port in instance.ports:
-            yield address_of(port, look.address, _)
-    if look.waits_for is not None:
-        yield "⏳ " + _("Port {port} of the container doesn't answer yet.", port=look.waits_for)
+    if look.is_guest:
+        yield from vm_card.standing(look, _)
+    else:
+        if instance.state is not State.REMOVING:
+            for port in instance.ports:
+                yield address_of(port, look.address, _)
+        if look.waits_for is not None:
+            yield "⏳ " + _("Port {port} of the container doesn't answer yet.", port=look.waits_for)
     if instance.state is State.STOPPED and (how := how_it_ended(instance, _)):
         yield how
-    if instance.state is State.FROZEN:
+    if instance.state is State.FROZEN and not vm_card.is_paused(instance):
         yield _("The staff have frozen it; they can let it go on.")
     yield time_left(instance, _)
 
@@ -138,10 +157,12 @@ def _usage(look: Look, _: Words) -> Iterator[str]:
         yield "-# " + _("Measuring…")
         return
     yield meters(instance, look.figures, _)
+    if bars := trend(look.recent, instance.resources):
+        yield fenced(bars)
     if look.problem is not None:
         yield "-# " + one_line(_(look.problem.message, **look.problem.params), 300)
     took: list[str] = []
-    if instance.started_at is not None:
+    if instance.started_at is not None and not look.is_guest:
         seconds = (instance.started_at - instance.requested_at).total_seconds()
         took.append(_("started after {seconds} s", seconds=f"{seconds:.1f}"))
     if instance.ready_at is not None and instance.ports:
@@ -151,6 +172,8 @@ def _usage(look: Look, _: Words) -> Iterator[str]:
         took.append(_("figures of {time}", time=with_time(look.at, "T")))
     if took:
         yield "-# " + " · ".join(took)
+    if look.is_guest:
+        yield from vm_card.small_print(look, _)
 
 
 def _end(instance: Instance, _: Words) -> str:
@@ -159,35 +182,52 @@ def _end(instance: Instance, _: Words) -> str:
     return _("Ended {when}: {why}", when=when, why=why) if why else _("Ended {when}", when=when)
 
 
-def _rows(
-    instance: Instance, _: Words, reader: Reader, arg: int | None
-) -> Iterator[list[LastingButton]]:
-    key = instance.id
+def _rows(look: Look, _: Words, reader: Reader, arg: int | None) -> Iterator[list[LastingButton]]:
+    instance = look.instance
+    make = partial(_button, instance.id, arg)
     danger = discord.ButtonStyle.danger
-
-    def make(verb: str, label: str, **options: Any) -> LastingButton:
-        return button(f"lab_{verb}", key, label, arg=arg, **options)
-
     if instance.state in (State.QUEUED, State.LAUNCHING):
-        yield [make("remove", _("Cancel"))]
+        yield [make("lab_remove", _("Cancel"))]
         return
     if not instance.is_alive or instance.state is State.REMOVING:
         return
-    first = [make("logs", _("Logs"))]
+    is_guest = instance.kind is Kind.GUEST
+    first = [make("vm_console", _("Console")) if is_guest else make("lab_logs", _("Logs"))]
+    if is_guest and instance.state in (State.RUNNING, State.FROZEN):
+        first.append(make("vm_screen", _("Screen")))
     if instance.state is State.RUNNING:
-        first += [make("restart", _("Restart")), make("stop", _("Stop"))]
+        if not is_guest:
+            first.append(make("lab_restart", _("Restart")))
+        first.append(make("vm_stop" if is_guest else "lab_stop", _("Stop")))
     elif instance.state is State.STOPPED:
-        first.append(make("start", _("Start")))
-    first.append(make("extend", _("Extend"), disabled=instance.deadline is None))
-    first.append(make("remove", _("Remove"), style=danger))
+        first.append(make("lab_start", _("Start")))
+    first.append(make("lab_extend", _("Extend"), disabled=instance.deadline is None))
+    first.append(make("lab_remove", _("Remove"), style=danger))
     yield first
-    second = [make("refresh", _("Refresh"))]
+    yield list(_second_row(look, _, reader, make))
+
+
+def _second_row(
+    look: Look, _: Words, reader: Reader, make: "partial[LastingButton]"
+) -> Iterator[LastingButton]:
+    instance = look.instance
+    if instance.state is State.RUNNING and look.is_old:
+        yield make("lab_watch", _("Watch live"), emoji="👀")
+    yield make("lab_refresh", _("Refresh"))
+    if vm_card.is_paused(instance):
+        yield make("vm_resume", _("Resume"))
+    elif instance.kind is Kind.GUEST and reader is Reader.EVERYBODY:
+        yield make("vm_login", _("Log in"))
     if reader is Reader.STAFF:
         label = _("Make private") if instance.public else _("Publish")
-        second.append(make("hide" if instance.public else "publish", label))
+        yield make("lab_hide" if instance.public else "lab_publish", label)
         if instance.state is State.RUNNING:
-            second.append(make("freeze", _("Freeze")))
-        second.append(make("kill", _("Kill"), style=danger))
-    if instance.state is State.FROZEN and reader is not Reader.OWNER:
-        second.append(make("thaw", _("Let it go on")))
-    yield second
+            yield make("lab_freeze", _("Freeze"))
+        yield make("lab_kill", _("Kill"), style=discord.ButtonStyle.danger)
+    is_frozen = instance.state is State.FROZEN and not vm_card.is_paused(instance)
+    if is_frozen and reader is not Reader.OWNER:
+        yield make("lab_thaw", _("Let it go on"))
+
+
+def _button(key: int, arg: int | None, verb: str, label: str, **options: Any) -> LastingButton:
+    return button(verb, key, label, arg=arg, **options)

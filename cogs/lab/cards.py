@@ -33,11 +33,11 @@ class LabCards:
         instance = await self._services.lab.instances.peek(live.key, live.guild_id)
         if instance is None or not instance.public:
             return None
-        look = await look_at(self._services, instance)
+        look = await look_at(self._services, instance, picture=True)
         if look.is_moving:
             self._moving.add(instance.id)
         view = Lasting(card(look, words_of_guild(self._services, live.guild_id), Reader.EVERYBODY))
-        return Face(view, still=not instance.is_alive)
+        return Face(view, still=not instance.is_alive, pictures=look.pictures)
 
     async def run(self) -> None:
         """Have what moves drawn again every few seconds, until cancelled."""

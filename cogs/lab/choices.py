@@ -5,7 +5,8 @@ from typing import Any, Generic, TypeVar
 
 from discord import app_commands
 
-from bot.lab import Instance
+from bot.lab import GuestTemplate, Instance, Kind, LabRole
+from bot.lab.guest_errors import NotAContainer, NotAGuest
 from cogs.kit import Interaction, channel_ids_of, guild_id_of, person_of, services_of
 from cogs.text import plain_line
 
@@ -34,23 +35,33 @@ class Read(app_commands.Transformer, Generic[T]):
 
 
 class ChosenInstance(app_commands.Transformer):
-    """An instance by its name."""
+    """An instance by its name. `kind`: only of that kind."""
+
+    def __init__(self, kind: Kind | None = None) -> None:
+        self._kind = kind
 
     async def transform(self, interaction: Interaction, value: Any, /) -> Instance:
         """Return it.
 
         Raises:
-            NoSuchInstance, NotYours, LabOff, NoLab.
+            NoSuchInstance, NotYours, NotAGuest, NotAContainer, LabOff, NoLab.
         """
         services = services_of(interaction)
         by = person_of(interaction.user)
-        return await services.lab.instances.named(guild_id_of(interaction), str(value), by)
+        found = await services.lab.instances.named(guild_id_of(interaction), str(value), by)
+        if self._kind not in (None, found.kind):
+            raise (NotAGuest if self._kind is Kind.GUEST else NotAContainer)(name=found.name)
+        return found
 
     async def autocomplete(self, interaction: Interaction, value: Any, /) -> list[Choice]:
         """Offer one's own, to staff everybody's."""
         directory = services_of(interaction).lab.directory
         found = directory.theirs(guild_id_of(interaction), person_of(interaction.user))
-        labels = ((f"{one.name} ({one.template or one.image})", one.name) for one in found)
+        labels = (
+            (f"{one.name} ({one.template or one.image})", one.name)
+            for one in found
+            if self._kind in (None, one.kind)
+        )
         return choices(str(value), labels)
 
 
@@ -77,6 +88,48 @@ def _images(interaction: Interaction) -> tuple[str, ...]:
     if session is None or not services.lab.access.has_lab(session.guild_id):
         return ()
     return services.lab.images.names_for(session, person_of(interaction.user))
+
+
+async def guest_to_create(interaction: Interaction, typed: str) -> list[Choice]:
+    """Offer the virtual machines that somebody may create."""
+    found = guest_templates(interaction)
+    labels = (
+        (f"{one.name} — {one.description}" if one.description else one.name, one.name)
+        for one in found
+    )
+    return choices(typed, labels)
+
+
+async def iso_to_insert(interaction: Interaction, typed: str) -> list[Choice]:
+    """Offer the catalogue's ISOs."""
+    services = services_of(interaction)
+    if not services.lab.access.has_lab(guild_id_of(interaction)):
+        return []
+    labels = (
+        (f"{one.name} — {one.description}" if one.description else one.name, one.name)
+        for one in services.lab.guests.isos()
+    )
+    return choices(typed, labels)
+
+
+async def own_key(interaction: Interaction, typed: str) -> list[Choice]:
+    """Offer one's own SSH keys."""
+    keys = services_of(interaction).lab.keys
+    own = await keys.of(guild_id_of(interaction), interaction.user.id)
+    return choices(typed, ((f"{one.name} ({one.fingerprint})", one.name) for one in own))
+
+
+def guest_templates(interaction: Interaction) -> list[GuestTemplate]:
+    """Return the virtual machines that somebody may create here: outside a talk, as an attendee."""
+    services = services_of(interaction)
+    guild_id = guild_id_of(interaction)
+    if not services.lab.access.has_lab(guild_id):
+        return []
+    session = services.sessions.at(*channel_ids_of(interaction.channel))
+    role = LabRole.ATTENDEE
+    if session is not None:
+        role = services.lab.access.role(person_of(interaction.user), session)
+    return services.lab.guests.templates(role)
 
 
 def choices(typed: str, labels: Iterable[tuple[str, str]]) -> list[Choice]:

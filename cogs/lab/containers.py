@@ -7,6 +7,7 @@ from discord.ext import commands
 
 from bot.lab import (
     Instance,
+    Kind,
     LaunchRequest,
     Port,
     parse_command,
@@ -22,6 +23,7 @@ from cogs.kit import (
     Services,
     T,
     guild_id_of,
+    in_time,
     person_of,
     session_here,
     tell,
@@ -35,7 +37,7 @@ from cogs.lab.mine import listing, send_card
 from cogs.lab.output import posting, send_logs, send_result
 from cogs.lab.tables import details, processes
 
-AnInstance = app_commands.Transform[Instance, ChosenInstance]
+AContainer = app_commands.Transform[Instance, ChosenInstance(Kind.CONTAINER)]
 Ports = app_commands.Transform[tuple[Port, ...], Read(parse_ports, "80:80", "8080:8080")]
 Environment = app_commands.Transform[dict[str, str], Read(parse_environment)]
 Cpus = app_commands.Transform[float, Read(parse_cpus, "0.25", "0.5", "1", "2")]
@@ -100,7 +102,8 @@ class ContainersCog(commands.Cog):
             memory_bytes=memory,
             lifetime=lifetime,
         )
-        instance = await self._services.lab.launcher.request(request)
+        async with in_time(interaction):
+            instance = await self._services.lab.launcher.request(request)
         await self._following.begin(interaction, instance)
 
     @group.command(name="list", description=T("The containers you may see"))
@@ -115,7 +118,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="stats", description=T("What a container uses right now"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def stats(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def stats(self, interaction: Interaction, instance: AContainer) -> None:
         """Show one exact reading, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         figures = await self._instances.figures(instance, exact=True)
@@ -133,14 +136,14 @@ class ContainersCog(commands.Cog):
     async def logs(
         self,
         interaction: Interaction,
-        instance: AnInstance,
+        instance: AContainer,
         lines: app_commands.Range[int, 1, 5000] = _LINES,
         since: Duration | None = None,
     ) -> None:
         """Show the last lines, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         by = person_of(interaction.user)
-        printed = await self._instances.logs(instance, by, lines=lines, since=since)
+        printed = await self._services.lab.insides.logs(instance, by, lines=lines, since=since)
         await send_logs(interaction, instance, printed, lines)
 
     @group.command(name="exec", description=T("Run a command in a container"))
@@ -149,19 +152,21 @@ class ContainersCog(commands.Cog):
     async def execute(
         self,
         interaction: Interaction,
-        instance: AnInstance,
+        instance: AContainer,
         command: app_commands.Range[str, 1, 2000],
     ) -> None:
         """Show its output, exit code and time, privately."""
         words = parse_command(command)
         await interaction.response.defer(ephemeral=True, thinking=True)
-        result = await self._instances.execute(instance, person_of(interaction.user), words)
+        result = await self._services.lab.insides.execute(
+            instance, person_of(interaction.user), words
+        )
         await send_result(interaction, instance, command, result)
 
     @group.command(name="stop", description=T("Stop a container; it stays and can be started"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def stop(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def stop(self, interaction: Interaction, instance: AContainer) -> None:
         """Stop it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         stopped = await self._instances.stop(instance, person_of(interaction.user))
@@ -170,7 +175,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="start", description=T("Start a stopped container again"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def start(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def start(self, interaction: Interaction, instance: AContainer) -> None:
         """Start it again."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         started = await self._instances.start(instance, person_of(interaction.user))
@@ -179,7 +184,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="restart", description=T("Stop and start a container"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def restart(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def restart(self, interaction: Interaction, instance: AContainer) -> None:
         """Restart it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         restarted = await self._instances.restart(instance, person_of(interaction.user))
@@ -188,7 +193,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="remove", description=T("Remove a container with all that is in it"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def remove(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def remove(self, interaction: Interaction, instance: AContainer) -> None:
         """Remove it."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         await self._services.lab.keeper.take_away(instance, person_of(interaction.user))
@@ -198,7 +203,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="extend", description=T("Give a container more time"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def extend(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def extend(self, interaction: Interaction, instance: AContainer) -> None:
         """Extend its lease."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         extended = await self._instances.extend(instance, person_of(interaction.user))
@@ -207,7 +212,7 @@ class ContainersCog(commands.Cog):
     @group.command(name="inspect", description=T("What a container is, in detail"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def inspect(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def inspect(self, interaction: Interaction, instance: AContainer) -> None:
         """Show a readable part of it, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
         address = addresses(self._services).get(instance.host, "")
@@ -218,10 +223,10 @@ class ContainersCog(commands.Cog):
     @group.command(name="top", description=T("A container's processes, as the host has them"))
     @app_commands.rename(instance="name")
     @app_commands.describe(instance=T("Which one"))
-    async def top(self, interaction: Interaction, instance: AnInstance) -> None:
+    async def top(self, interaction: Interaction, instance: AContainer) -> None:
         """Show its processes with their ids on the host, privately."""
         await interaction.response.defer(ephemeral=True, thinking=True)
-        found = await self._instances.processes(instance)
+        found = await self._services.lab.insides.processes(instance)
         text = processes(instance, found, words_for(interaction))
         view = Lasting(ui.TextDisplay(text), *await posting(interaction, instance))
         await tell(interaction, view=view)

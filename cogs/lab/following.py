@@ -16,12 +16,13 @@ import discord
 import structlog
 from discord import ui
 
-from bot.lab import Instance, Lab
+from bot.lab import Instance, Kind, Lab, Stage
 from cogs.controls import Lasting
-from cogs.kit import Interaction, Services, is_trouble, words_for, words_of_guild
+from cogs.kit import Interaction, Services, is_trouble, tell, words_for, words_of_guild
 from cogs.lab.card import Reader, card
 from cogs.lab.cards import LAB_CARD
 from cogs.lab.look import look_at
+from cogs.lab.mine import keep_moving
 from cogs.live import Face
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,8 @@ _TOKEN_SECONDS = 14 * 60.0
 _TAKEN_BACK_SECONDS = 5.0
 # On average one edit in one and a half seconds; the first few at once.
 _EDITS, _WINDOW_SECONDS = 3, 4.5
+
+_GUEST_IS_UP = (Stage.BOOTED, Stage.ADDRESSED, Stage.ANSWERING)
 
 
 class Pace:
@@ -62,7 +65,7 @@ class ReplyGone(Exception):
 
 
 class Following:
-    """Keeps replies to `/container run` up to date."""
+    """Keeps replies to `/container run` and `/vm create` up to date."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -70,6 +73,14 @@ class Following:
 
     async def begin(self, interaction: Interaction, instance: Instance) -> None:
         """Answer the command with how far it is, and follow the launch from there."""
+        if instance.public and interaction.response.is_done():
+            # It took so long that somebody was asked for patience, privately: a refusal would
+            # be theirs alone. So the answer is theirs, and the card a message of its own.
+            await self._hand_over(instance)
+            _ = words_for(interaction)
+            text = _("“{name}” is on its way. Its card is in this channel.", name=instance.name)
+            await tell(interaction, text)
+            return
         reply = _Reply(self._services, interaction, instance)
         try:
             message_id = await reply.send()
@@ -118,14 +129,17 @@ class Following:
     async def _until_it_is_up(self, reply: "_Reply") -> None:
         pace = Pace(_EDITS, _WINDOW_SECONDS)
         progress = self._services.lab.launcher.progress
+        # How a public one boots is the live editor's to show, every few seconds.
+        is_guest = reply.instance.kind is Kind.GUEST
         try:
             async with asyncio.timeout(_TOKEN_SECONDS):
                 async with contextlib.aclosing(progress.watch(reply.instance.id)) as moments:
                     async for moment in moments:
-                        if moment.is_over:
+                        is_up = is_guest and moment.stage in _GUEST_IS_UP
+                        if moment.is_over or (is_up and reply.instance.public):
                             break
                         await pace.wait()
-                        await reply.draw(figures=False)
+                        await reply.draw(figures=is_up)
                 await reply.draw(figures=False)
         except TimeoutError:
             await reply.draw(figures=False, is_last=True)
@@ -133,6 +147,8 @@ class Following:
         if not reply.instance.public:
             await pace.wait()
             await reply.draw(figures=True)
+            # A public one moves as every live message does.
+            keep_moving(reply.interaction, reply.instance)
 
 
 class _Reply:
@@ -140,18 +156,23 @@ class _Reply:
 
     def __init__(self, services: Services, interaction: Interaction, instance: Instance) -> None:
         self._services = services
-        self._interaction = interaction
+        self.interaction = interaction
         self.instance = instance
         self._shown = ""
 
     async def send(self) -> int:
         """Answer with the first look; return the message's id."""
         face = await self._face(figures=False, is_last=False)
-        sent = await self._interaction.response.send_message(
-            view=face.view, ephemeral=not self.instance.public
-        )
+        response = self.interaction.response
+        if response.is_done():
+            message_id = (await self.interaction.edit_original_response(**face.to_edit())).id
+        else:
+            private = not self.instance.public
+            message_id = (
+                await response.send_message(**face.to_send(), ephemeral=private)
+            ).message_id
         self._shown = face.digest
-        return sent.message_id or 0
+        return message_id or 0
 
     async def keep(self, message_id: int) -> None:
         """Have the live editor know the message, in case this process ends."""
@@ -171,7 +192,7 @@ class _Reply:
         if face.digest == self._shown:
             return
         try:
-            await self._interaction.edit_original_response(view=face.view)
+            await self.interaction.edit_original_response(**face.to_edit())
         except (discord.HTTPException, aiohttp.ClientError, OSError) as error:
             if not is_trouble(error):
                 raise ReplyGone from error
@@ -186,8 +207,10 @@ class _Reply:
     async def _face(self, *, figures: bool, is_last: bool) -> Face:
         services, one = self._services, self.instance
         now = await services.lab.instances.peek(one.id, one.guild_id) or one
-        look = await look_at(services, now, figures=figures)
-        _ = words_for(self._interaction)
+        look = await look_at(
+            services, now, figures=figures, picture=now.public, login=not now.public
+        )
+        _ = words_for(self.interaction)
         reader = Reader.OWNER
         if one.public:
             _, reader = words_of_guild(services, one.guild_id), Reader.EVERYBODY
@@ -195,4 +218,4 @@ class _Reply:
         if is_last and not one.public:
             text = _("I can't update this message any longer: /lab mine shows how it stands.")
             items.append(ui.TextDisplay(text))
-        return Face(Lasting(*items))
+        return Face(Lasting(*items), pictures=look.pictures)

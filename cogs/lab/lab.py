@@ -11,6 +11,8 @@ from cogs.kit import (
     Services,
     T,
     guild_id_of,
+    in_time,
+    leads_here,
     person_of,
     services_of,
     session_here,
@@ -19,11 +21,13 @@ from cogs.kit import (
 )
 from cogs.lab.choices import ChosenInstance
 from cogs.lab.following import until_over
+from cogs.lab.layers import layers_text
 from cogs.lab.mine import mine, send_card
-from cogs.lab.status import audit_text, may_see_proofs, status_text
+from cogs.lab.output import posting
+from cogs.lab.status import audit_text, status_text
 from cogs.text import one_line
 
-AnInstance = app_commands.Transform[Instance, ChosenInstance]
+AnInstance = app_commands.Transform[Instance, ChosenInstance()]
 
 
 class LabCog(commands.Cog):
@@ -57,15 +61,27 @@ class LabCog(commands.Cog):
                 words_for(interaction),
                 user_id=interaction.user.id,
                 is_closed=self._lab.access.is_closed(guild_id),
-                with_proofs=may_see_proofs(interaction),
+                with_proofs=leads_here(interaction),
             ),
         )
+
+    @group.command(
+        name="layers", description=T("What lies under an instance, from the hardware up")
+    )
+    @app_commands.describe(instance=T("Which one; left out: what lies under any of them"))
+    async def layers(self, interaction: Interaction, instance: AnInstance | None = None) -> None:
+        """Show the layers as they were really found, privately; staff can post them."""
+        self._lab.access.require_lab(guild_id_of(interaction))
+        text = layers_text(self._services, instance, words_for(interaction))
+        posts = await posting(interaction, instance) if instance is not None else []
+        await tell(interaction, view=Lasting(ui.TextDisplay(text), *posts))
 
     @group.command(name="close", description=T("No new launches from now on"))
     async def close(self, interaction: Interaction) -> None:
         """Close it; what runs goes on."""
         guild_id = guild_id_of(interaction)
-        await self._lab.access.set_closed(guild_id, person_of(interaction.user), closed=True)
+        async with in_time(interaction):
+            await self._lab.access.set_closed(guild_id, person_of(interaction.user), closed=True)
         _ = words_for(interaction)
         await tell(interaction, _("The lab is closed: nothing new starts. What runs goes on."))
 
@@ -73,7 +89,8 @@ class LabCog(commands.Cog):
     async def open(self, interaction: Interaction) -> None:
         """Open it again."""
         guild_id = guild_id_of(interaction)
-        await self._lab.access.set_closed(guild_id, person_of(interaction.user), closed=False)
+        async with in_time(interaction):
+            await self._lab.access.set_closed(guild_id, person_of(interaction.user), closed=False)
         _ = words_for(interaction)
         await tell(interaction, _("The lab is open."))
 
@@ -100,8 +117,8 @@ class LabCog(commands.Cog):
     async def ban(self, interaction: Interaction, member: discord.User) -> None:
         """Ban somebody from the lab."""
         guild_id, by = guild_id_of(interaction), person_of(interaction.user)
-        await self._lab.access.set_banned(guild_id, member.id, by, banned=True)
         await interaction.response.defer(ephemeral=True, thinking=True)
+        await self._lab.access.set_banned(guild_id, member.id, by, banned=True)
         frozen = await self._lab.instances.freeze_owner(guild_id, member.id, "staff")
         _ = words_for(interaction)
         text = _("{mention} can't use the lab any more.", mention=member.mention)
@@ -114,7 +131,8 @@ class LabCog(commands.Cog):
     async def unban(self, interaction: Interaction, member: discord.User) -> None:
         """Lift a ban; what was frozen stays frozen."""
         guild_id, by = guild_id_of(interaction), person_of(interaction.user)
-        await self._lab.access.set_banned(guild_id, member.id, by, banned=False)
+        async with in_time(interaction):
+            await self._lab.access.set_banned(guild_id, member.id, by, banned=False)
         _ = words_for(interaction)
         text = _(
             "{mention} can use the lab again. What was frozen goes on with /lab thaw.",

@@ -7,13 +7,15 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.lab import STATE_NAMES, Instance
+from bot.lab import Instance, Kind
 from bot.localization import Words
 from cogs.controls import Lasting, Press, handles, row, select
 from cogs.kit import Interaction, guild_id_of, person_of, services_of, tell, words_for
-from cogs.lab.card import Reader, card
+from cogs.lab.card import Reader, card, state_of
 from cogs.lab.look import addresses, look_at
 from cogs.lab.tables import clipped, instance_line
+from cogs.live import Face
+from cogs.moving import MOVES_FOR
 from cogs.text import plain_line
 
 # Goes along with presses on a card that stands among one's own.
@@ -27,8 +29,8 @@ async def private_card(
     interaction: Interaction, instance: Instance, arg: int | None = None
 ) -> ui.Container[Any]:
     """Draw a card for the one who asked, with fresh figures."""
-    look = await look_at(services_of(interaction), instance)
     is_own = instance.owner_id == interaction.user.id
+    look = await look_at(services_of(interaction), instance, login=is_own)
     reader = Reader.OWNER if is_own else Reader.STAFF
     return card(look, words_for(interaction), reader, arg=arg)
 
@@ -38,6 +40,18 @@ async def send_card(interaction: Interaction, instance: Instance) -> None:
     lab = services_of(interaction).lab
     now = await lab.instances.peek(instance.id, instance.guild_id) or instance
     await tell(interaction, view=Lasting(await private_card(interaction, now)))
+
+
+def keep_moving(interaction: Interaction, instance: Instance) -> None:
+    """Have a private card, the reply to an interaction, move while its look does by itself."""
+    services = services_of(interaction)
+
+    async def draw(_is_last: bool) -> Face:
+        now = await services.lab.instances.peek(instance.id, instance.guild_id) or instance
+        return Face(Lasting(await private_card(interaction, now)))
+
+    key = interaction.message.id if interaction.message is not None else interaction.id
+    services.moving.follow(key, interaction, draw, MOVES_FOR)
 
 
 async def mine(interaction: Interaction, chosen: int | None = None) -> Lasting:
@@ -52,7 +66,9 @@ async def mine(interaction: Interaction, chosen: int | None = None) -> Lasting:
     own = [one for one in found if one.ended_at is None or one.ended_at > since]
     if not own:
         return Lasting(
-            ui.TextDisplay(_("You have nothing in the lab. Start something with /container run."))
+            ui.TextDisplay(
+                _("You have nothing in the lab. Start something: /container run or /vm create.")
+            )
         )
     alive = [one for one in own if one.is_alive]
     shown = next((one for one in own if one.id == chosen), (alive or own)[0])
@@ -65,16 +81,23 @@ async def mine(interaction: Interaction, chosen: int | None = None) -> Lasting:
 
 
 def listing(
-    interaction: Interaction, found: Sequence[Instance], theirs: Sequence[Instance]
+    interaction: Interaction,
+    found: Sequence[Instance],
+    theirs: Sequence[Instance],
+    kind: Kind = Kind.CONTAINER,
 ) -> Lasting:
-    """List instances, and offer the cards of those the person may act on."""
+    """List instances of a kind, and offer the cards of those the person may act on."""
     services = services_of(interaction)
     _ = words_for(interaction)
+    found = [one for one in found if one.kind is kind]
+    theirs = [one for one in theirs if one.kind is kind]
     if not found:
         return Lasting(ui.TextDisplay(_("Nothing runs here that you may see.")))
     where = addresses(services)
     lines = [instance_line(one, where, _) for one in found]
     head = _.plural("**{n} container**", "**{n} containers**", len(found))
+    if kind is Kind.GUEST:
+        head = _.plural("**{n} virtual machine**", "**{n} virtual machines**", len(found))
     items: list[ui.Item[Any]] = [ui.TextDisplay(clipped(head, lines, _))]
     if theirs:
         items.append(row(select("lab_show", 0, _("Show the card of…"), _options(theirs, None, _))))
@@ -84,7 +107,7 @@ def listing(
 def _options(found: Sequence[Instance], shown: int | None, _: Words) -> list[discord.SelectOption]:
     return [
         discord.SelectOption(
-            label=plain_line(f"{one.name} — {_(STATE_NAMES[one.state])}"),
+            label=plain_line(f"{one.name} — {state_of(one, _)}"),
             value=str(one.id),
             description=plain_line(one.template or one.image),
             default=one.id == shown,

@@ -9,7 +9,7 @@ from cogs.controls import Lasting, Press, handles
 from cogs.kit import guild_id_of, person_of, services_of, tell, words_for
 from cogs.lab.cards import LAB_CARD
 from cogs.lab.following import until_over
-from cogs.lab.mine import AMONG_MINE, mine, private_card
+from cogs.lab.mine import AMONG_MINE, keep_moving, mine, private_card
 from cogs.lab.output import send_logs
 
 _LINES = 50
@@ -17,7 +17,7 @@ _LINES = 50
 Work = Callable[[Lab, Instance, Person], Awaitable[Any]]
 
 
-async def _about(press: Press) -> tuple[Lab, Instance, Person]:
+async def about(press: Press) -> tuple[Lab, Instance, Person]:
     """Return what was pressed on, if the presser may act on it."""
     interaction = press.interaction
     lab = services_of(interaction).lab
@@ -26,13 +26,13 @@ async def _about(press: Press) -> tuple[Lab, Instance, Person]:
 
 
 async def _do(press: Press, work: Work) -> None:
-    lab, instance, by = await _about(press)
+    lab, instance, by = await about(press)
     await press.interaction.response.defer()
     await work(lab, instance, by)
-    await _show_again(press)
+    await show_again(press)
 
 
-async def _show_again(press: Press) -> None:
+async def show_again(press: Press) -> None:
     """Draw the card anew where it was pressed."""
     interaction = press.interaction
     services = services_of(interaction)
@@ -55,6 +55,19 @@ async def refresh(press: Press) -> None:
         return
 
     await _do(press, nothing)
+
+
+@handles("lab_watch")
+async def watch(press: Press) -> None:
+    """Have its figures move for some minutes: those of the card that was pressed, and others."""
+    _lab, instance, _by = await about(press)
+    services = services_of(press.interaction)
+    services.moving.watch_card(instance.id)
+    await press.interaction.response.defer()
+    await show_again(press)
+    message = press.interaction.message
+    if message is not None and message.flags.ephemeral and press.arg != AMONG_MINE:
+        keep_moving(press.interaction, instance)
 
 
 @handles("lab_restart")
@@ -132,9 +145,9 @@ async def kill(press: Press) -> None:
 @handles("lab_logs")
 async def logs(press: Press) -> None:
     """Show its last lines, privately."""
-    lab, instance, by = await _about(press)
+    lab, instance, by = await about(press)
     await press.interaction.response.defer(ephemeral=True, thinking=True)
-    printed = await lab.instances.logs(instance, by, lines=_LINES)
+    printed = await lab.insides.logs(instance, by, lines=_LINES)
     await send_logs(press.interaction, instance, printed, _LINES)
 
 

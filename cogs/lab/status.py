@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 
 from bot.errors import N_
-from bot.guilds import Role
-from bot.lab import Entry, HostStanding, Standing, events, reasons, spoken_cpus
+from bot.lab import Entry, HostStanding, Kind, Standing, events, reasons, spoken_cpus
 from bot.localization import Words
-from cogs.kit import Interaction, channel_ids_of, guild_id_of, person_of, services_of
 from cogs.lab.meters import size
 from cogs.lab.tables import clipped
 from cogs.live import with_time
@@ -41,17 +39,17 @@ _HAPPENED = {
     events.CLEARED: N_("cleared the lab"),
     events.BANNED: N_("banned {whom} from the lab"),
     events.UNBANNED: N_("let {whom} into the lab again"),
+    events.PAUSED: N_("paused {what}"),
+    events.UNPAUSED: N_("let {what} go on after a pause"),
+    events.SCREEN_SEEN: N_("looked at the screen of {what}"),
+    events.KEYS_PRESSED: N_("pressed keys in {what}"),
+    events.SNAPSHOT_MADE: N_("made a snapshot of {what}"),
+    events.SNAPSHOT_DELETED: N_("deleted a snapshot of {what}"),
+    events.REVERTED: N_("took {what} back to a snapshot"),
+    events.KEY_ADDED: N_("added an SSH key"),
+    events.KEY_REMOVED: N_("removed an SSH key"),
 }
-
-
-def may_see_proofs(interaction: Interaction) -> bool:
-    """Say whether somebody may read why a host isn't ready: those who run a talk here."""
-    services = services_of(interaction)
-    by = person_of(interaction.user)
-    session = services.sessions.at(*channel_ids_of(interaction.channel))
-    speakers = session.speaker_ids if session is not None else ()
-    roles = services.guilds.get(guild_id_of(interaction)).roles_of(by, speakers)
-    return bool(roles & {Role.SPEAKER, Role.MODERATOR})
+_KINDS = {Kind.CONTAINER: N_("containers"), Kind.GUEST: N_("virtual machines")}
 
 
 def status_text(
@@ -69,7 +67,7 @@ def status_text(
 
 
 def _host_line(host: HostStanding, _: Words, *, with_proofs: bool) -> str:
-    name = one_line(host.name)
+    name = f"{one_line(host.name)} ({_(_KINDS[host.kind])})"
     if not host.is_up:
         return f"🔴 **{name}** " + _("doesn't answer.")
     parts = [_.plural("{n} instance", "{n} instances", host.instances)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from bot.lab import Instance, Process, masked, masked_command, spoken_cpus, spoken_seconds
+from bot.lab import Instance, Kind, Process, masked, masked_command, spoken_cpus, spoken_seconds
 from bot.localization import Words
 from cogs.lab.card import address_of, how_it_ended, image_of, title
 from cogs.lab.meters import size
@@ -26,7 +26,7 @@ def instance_line(instance: Instance, addresses: Mapping[str, str], _: Words) ->
     """Describe an instance in one line of a list."""
     parts = [f"**{title(instance, _)}**", coded(instance.template or instance.image)]
     address = addresses.get(instance.host, instance.host)
-    if instance.host and instance.is_alive:
+    if instance.host and instance.is_alive and instance.kind is Kind.CONTAINER:
         parts += [address_of(port, address, _) for port in instance.ports[:2]]
     if instance.owner_id is not None:
         parts.append(f"<@{instance.owner_id}>")

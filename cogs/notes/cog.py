@@ -7,7 +7,7 @@ from discord.ext import commands
 from bot.notes import MOST_BYTES, FileTooBig, Place, decode
 from bot.sessions import Session
 from cogs.controls import Lasting
-from cogs.kit import Interaction, Services, T, person_of, tell, words_for
+from cogs.kit import Interaction, Services, T, in_time, person_of, tell, words_for
 from cogs.notes.forms import NotesForm
 from cogs.notes.importing import ImportCard
 from cogs.notes.places import ChosenPlace, place_for
@@ -100,7 +100,8 @@ class NotesCog(commands.Cog):
     async def unwatch(self, interaction: Interaction) -> None:
         """Stop; what was posted stays."""
         session = await latest(interaction)
-        await self._services.watches.unwatch(session, person_of(interaction.user))
+        async with in_time(interaction):
+            await self._services.watches.unwatch(session, person_of(interaction.user))
         _ = words_for(interaction)
         await tell(interaction, _("I no longer read the notes' address. What is posted stays."))
 

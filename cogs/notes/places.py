@@ -89,6 +89,9 @@ async def place_for(
         return Place("forum", known.id, known.id)
     if isinstance(known, discord.TextChannel):
         return Place("channel", known.id, known.id)
+    if guild.rules.notes_thread and session.follow_up_id is not None:
+        # One thread for all that belongs to the talk.
+        return Place("channel", session.follow_up_id, session.channel_id)
     kind = "thread" if guild.rules.notes_thread else "channel"
     return Place(kind, session.channel_id, session.channel_id)
 

@@ -18,6 +18,7 @@ from bot.archive import ERASED
 from bot.notes import NoteMessage, Plan, digest_of, events
 from bot.sessions import Session
 from bot.timeline import Consumer, Delivery
+from cogs.archive import SET
 from cogs.kit import Services
 from cogs.notes.errors import PlaceGone
 from cogs.notes.places import Places, Writable
@@ -115,6 +116,7 @@ class NotesPublisher:
                     if error.code != _UNKNOWN_CHANNEL:
                         raise
                     raise PlaceGone from error
+            self._services.live.mark(SET, session_id)
             return await self._published(plan.session)
 
     async def _published(self, session: Session) -> Published:

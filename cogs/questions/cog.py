@@ -15,9 +15,11 @@ from cogs.kit import (
     T,
     channel_ids_of,
     guild_id_of,
+    in_time,
     person_of,
     services_of,
     session_here,
+    show_there,
     tell,
     words_for,
 )
@@ -65,7 +67,8 @@ class QuestionsCog(commands.Cog):
     ) -> None:
         """Do what the board's Next does."""
         session = session_here(interaction)
-        question = await self._services.queue.next(session, person_of(interaction.user), number)
+        async with in_time(interaction):
+            question = await self._services.queue.next(session, person_of(interaction.user), number)
         await tell(interaction, next_text(question, words_for(interaction)))
 
     @group.command(name="list", description=T("All questions, page by page; vote here too"))
@@ -110,7 +113,8 @@ class QuestionsCog(commands.Cog):
         """Reorder the queue."""
         session = session_here(interaction)
         by = person_of(interaction.user)
-        question = await self._services.queue.move(session, by, number, place)
+        async with in_time(interaction):
+            question = await self._services.queue.move(session, by, number, place)
         _ = words_for(interaction)
         text = _("Question #{number} is now at place {place}.", number=question.number, place=place)
         await tell(interaction, text)
@@ -133,10 +137,12 @@ class QuestionsCog(commands.Cog):
         by = person_of(interaction.user)
         _ = words_for(interaction)
         if state == "open":
-            await self._services.queue.reopen(session, by, number)
+            async with in_time(interaction):
+                await self._services.queue.reopen(session, by, number)
             await tell(interaction, _("Question #{number} waits again.", number=number))
             return
-        await self._services.queue.close(session, by, State(state), number)
+        async with in_time(interaction):
+            await self._services.queue.close(session, by, State(state), number)
         await tell(interaction, _("Question #{number} is closed.", number=number))
 
     @group.command(name="merge", description=T("Merge a question into another"))
@@ -149,7 +155,8 @@ class QuestionsCog(commands.Cog):
     ) -> None:
         """Merge two by number."""
         session = session_here(interaction)
-        await self._services.queue.merge(session, person_of(interaction.user), number, into)
+        async with in_time(interaction):
+            await self._services.queue.merge(session, person_of(interaction.user), number, into)
         _ = words_for(interaction)
         await tell(interaction, _("#{number} now counts with #{into}.", number=number, into=into))
 
@@ -200,9 +207,10 @@ async def vote_chosen(press: Press) -> None:
     """The ▲ of the board and of the list."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question, on = await services.votes.toggle(
-        session, person_of(press.interaction.user), int(press.value)
-    )
+    async with in_time(press.interaction):
+        question, on = await services.votes.toggle(
+            session, person_of(press.interaction.user), int(press.value)
+        )
     _ = words_for(press.interaction)
     text = (
         _("▲ for #{number}: {votes} now.", number=question.number, votes=question.votes)
@@ -313,21 +321,23 @@ async def withdraw_own(press: Press) -> None:
     """The receipt's Withdraw."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.asking.withdraw_own(
-        press.arg or 0, person_of(press.interaction.user), session
-    )
+    async with in_time(press.interaction):
+        question = await services.asking.withdraw_own(
+            press.arg or 0, person_of(press.interaction.user), session
+        )
     _ = words_for(press.interaction)
     text = _("Question #{number} is withdrawn.", number=question.number)
-    await press.interaction.response.edit_message(view=Lasting(ui.TextDisplay(text)))
+    await show_there(press.interaction, view=Lasting(ui.TextDisplay(text)))
 
 
 async def add_as_question(interaction: Interaction, message: discord.Message) -> None:
     """Take a message without the prefix: staff any, attendees their own."""
     services = services_of(interaction)
     session = taking_questions(interaction)
-    question = await services.intake.add(
-        seen_message(message, session, (message.content,)), person_of(interaction.user)
-    )
+    async with in_time(interaction):
+        question = await services.intake.add(
+            seen_message(message, session, (message.content,)), person_of(interaction.user)
+        )
     _ = words_for(interaction)
     await tell(interaction, _("Taken as question #{number}.", number=question.number))
     partial = services.channel(message.channel.id).get_partial_message(message.id)

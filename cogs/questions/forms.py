@@ -9,7 +9,7 @@ from bot.localization import Words
 from bot.questions import ANSWER_LENGTH, ASK_LENGTH, Question
 from bot.sessions import Session
 from cogs.controls import Lasting, button, row
-from cogs.kit import Form, Interaction, person_of, services_of, tell, words_for
+from cogs.kit import Form, Interaction, in_time, person_of, services_of, tell, words_for
 from cogs.text import one_line, plain_line, quoted
 
 
@@ -38,13 +38,14 @@ class AskForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Hand the question in; its receipt is private."""
-        question = await services_of(interaction).asking.ask(
-            self._session,
-            self._channel_id,
-            person_of(interaction.user),
-            self._body.value,
-            anonymous=bool(self._anonymous and self._anonymous.value),
-        )
+        async with in_time(interaction):
+            question = await services_of(interaction).asking.ask(
+                self._session,
+                self._channel_id,
+                person_of(interaction.user),
+                self._body.value,
+                anonymous=bool(self._anonymous and self._anonymous.value),
+            )
         await tell(interaction, view=receipt(question, words_for(interaction)))
 
 
@@ -77,9 +78,10 @@ class EditForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Change it."""
-        question = await services_of(interaction).asking.edit_own(
-            self._question_id, person_of(interaction.user), self._session, self._body.value
-        )
+        async with in_time(interaction):
+            question = await services_of(interaction).asking.edit_own(
+                self._question_id, person_of(interaction.user), self._session, self._body.value
+            )
         await tell(interaction, view=receipt(question, words_for(interaction)))
 
 
@@ -103,9 +105,10 @@ class AnswerForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Store it; the bot posts it for the asker."""
-        receipt = await services_of(interaction).answers.write(
-            self._session, person_of(interaction.user), self._body.value, self._question_id
-        )
+        async with in_time(interaction):
+            receipt = await services_of(interaction).answers.write(
+                self._session, person_of(interaction.user), self._body.value, self._question_id
+            )
         _ = words_for(interaction)
         await tell(
             interaction, _("Question #{number} is answered.", number=receipt.question.number)
@@ -130,9 +133,10 @@ class RevealForm(Form):
 
     async def on_submit(self, interaction: Interaction, /) -> None:
         """Record the look, and show the name privately."""
-        question, name = await services_of(interaction).queue.reveal(
-            self._session, person_of(interaction.user), self._number, self._reason.value
-        )
+        async with in_time(interaction):
+            question, name = await services_of(interaction).queue.reveal(
+                self._session, person_of(interaction.user), self._number, self._reason.value
+            )
         _ = words_for(interaction)
         if question.author_id is None:
             text = _("Nobody knows any more who asked #{number}.", number=question.number)

@@ -10,7 +10,7 @@ from bot.localization import Words
 from bot.questions import Question, StaffOnly, State
 from bot.sessions import BOARD, PANEL, Session
 from cogs.controls import Lasting, Press, handles, row, select
-from cogs.kit import Services, guild_id_of, person_of, services_of, tell, words_for
+from cogs.kit import Services, guild_id_of, in_time, person_of, services_of, tell, words_for
 from cogs.questions.board import asker, decision_row, label, more_row
 from cogs.questions.forms import AnswerForm
 from cogs.text import one_line, quoted
@@ -33,8 +33,8 @@ async def settle(press: Press, session: Session, text: str) -> None:
     """Show the new state where the press was; elsewhere say it privately."""
     services = services_of(press.interaction)
     for kind in (BOARD, PANEL):
-        await services.live.respond(press.interaction, kind, session.id)
-        if press.interaction.response.is_done():
+        shown = await services.live.respond(press.interaction, kind, session.id)
+        if shown and press.interaction.response.is_done():
             return
     await tell(press.interaction, text)
 
@@ -45,7 +45,8 @@ async def next_question(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.next(session, by, expected=press.arg)
+    async with in_time(press.interaction):
+        question = await services.queue.next(session, by, expected=press.arg)
     await settle(press, session, next_text(question, words_for(press.interaction)))
 
 
@@ -62,7 +63,8 @@ async def _close(press: Press, state: State) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.close(session, by, state, expected=press.arg)
+    async with in_time(press.interaction):
+        question = await services.queue.close(session, by, state, expected=press.arg)
     _ = words_for(press.interaction)
     await settle(press, session, _("Question #{number} is closed.", number=question.number))
 
@@ -90,9 +92,10 @@ async def joke(press: Press) -> None:
     """Put the joke label on the current question, or take it off."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    question = await services.queue.toggle_joke(
-        session, person_of(press.interaction.user), press.arg
-    )
+    async with in_time(press.interaction):
+        question = await services.queue.toggle_joke(
+            session, person_of(press.interaction.user), press.arg
+        )
     _ = words_for(press.interaction)
     text = (
         _("Question #{number} is marked as a joke.", number=question.number)
@@ -107,7 +110,8 @@ async def undo(press: Press) -> None:
     """Take the last change back."""
     session = await session_of(press)
     services = services_of(press.interaction)
-    _kind, question = await services.queue.undo(session, person_of(press.interaction.user))
+    async with in_time(press.interaction):
+        _kind, question = await services.queue.undo(session, person_of(press.interaction.user))
     _ = words_for(press.interaction)
     number = question.number if question else 0
     await settle(press, session, _("Undone: the last change of #{number}.", number=number))
@@ -160,7 +164,8 @@ async def take(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.next(session, by, int(press.value))
+    async with in_time(press.interaction):
+        question = await services.queue.next(session, by, int(press.value))
     await settle(press, session, next_text(question, words_for(press.interaction)))
 
 
@@ -170,7 +175,8 @@ async def lift(press: Press) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.move(session, by, int(press.value), 1)
+    async with in_time(press.interaction):
+        question = await services.queue.move(session, by, int(press.value), 1)
     _ = words_for(press.interaction)
     await settle(press, session, _("Question #{number} comes next.", number=question.number))
 
@@ -212,7 +218,8 @@ async def merge_into(press: Press) -> None:
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
     into = int(press.value)
-    await services.queue.merge(session, by, press.arg or 0, into)
+    async with in_time(press.interaction):
+        await services.queue.merge(session, by, press.arg or 0, into)
     _ = words_for(press.interaction)
     text = _("#{number} now counts with #{into}.", number=press.arg, into=into)
     await settle(press, session, text)
@@ -242,7 +249,8 @@ async def _decide(press: Press, *, approve: bool) -> None:
     session = await session_of(press)
     services = services_of(press.interaction)
     by = person_of(press.interaction.user)
-    question = await services.queue.decide(session, by, press.arg or 0, approve=approve)
+    async with in_time(press.interaction):
+        question = await services.queue.decide(session, by, press.arg or 0, approve=approve)
     _ = words_for(press.interaction)
     text = (
         _("Question #{number} is approved.", number=question.number)

@@ -1,4 +1,4 @@
-"""`/session start`, `end`, `status`, `list`, `edit`."""
+"""`/session start`, `end`, `status`, `list`, `edit`, `publish`."""
 
 import discord
 from discord import app_commands
@@ -6,22 +6,27 @@ from discord.ext import commands
 
 from bot.questions import State
 from bot.sessions import NewSession, Session, SessionEdit
+from cogs.archive import SessionSets
 from cogs.controls import Press, handles
 from cogs.kit import (
     Interaction,
     Services,
     T,
     guild_id_of,
+    in_time,
     person_of,
     services_of,
     session_here,
+    show_there,
     tell,
     words_for,
 )
 from cogs.sessions import render
 from cogs.sessions.starting import EventCard, StartForm, begin, check_channel, find_event
 from cogs.text import one_line
-from cogs.visible import sessions_of
+from cogs.visible import ChosenSession, latest, sessions_of
+
+ASession = app_commands.Transform[Session, ChosenSession]
 
 _LISTED = 25
 
@@ -33,8 +38,9 @@ class SessionsCog(commands.Cog):
         name="session", description=T("A talk from start to end"), guild_only=True
     )
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, sets: SessionSets) -> None:
         self._services = services
+        self._sets = sets
 
     @group.command(name="start", description=T("Start a session in this channel"))
     @app_commands.describe(
@@ -81,7 +87,8 @@ class SessionsCog(commands.Cog):
     async def end(self, interaction: Interaction) -> None:
         """End it; late questions go on in a thread."""
         session = session_here(interaction)
-        ended = await self._services.sessions.end(session, person_of(interaction.user))
+        async with in_time(interaction):
+            ended = await self._services.sessions.end(session, person_of(interaction.user))
         _ = words_for(interaction)
         await tell(interaction, _("“{title}” has ended.", title=one_line(ended.title)))
 
@@ -139,9 +146,23 @@ class SessionsCog(commands.Cog):
             moderated=moderated,
         )
         session = session_here(interaction)
-        await self._services.sessions.edit(session, person_of(interaction.user), change)
+        async with in_time(interaction):
+            await self._services.sessions.edit(session, person_of(interaction.user), change)
         _ = words_for(interaction)
         await tell(interaction, _("Changed."))
+
+    @group.command(
+        name="publish", description=T("Post all that came of a session as one set (staff only)")
+    )
+    @app_commands.describe(session=T("Which session; left out: the one here, or the last one"))
+    async def publish(self, interaction: Interaction, session: ASession | None = None) -> None:
+        """Post the set in the talk's channel, or say where it stands."""
+        await interaction.response.defer(ephemeral=True, thinking=True)
+        session = session or await latest(interaction)
+        self._services.notes.require_staff(person_of(interaction.user), session)
+        url = await self._sets.publish(session, interaction.user.id)
+        _ = words_for(interaction)
+        await tell(interaction, _("The set stands, and is kept up to date: {url}", url=url))
 
 
 @handles("session_go_on")
@@ -149,7 +170,8 @@ async def go_on(press: Press) -> None:
     """Somebody says the quiet session goes on."""
     session = await _session_of(press)
     services = services_of(press.interaction)
-    await services.sessions.go_on(session, person_of(press.interaction.user))
+    async with in_time(press.interaction):
+        await services.sessions.go_on(session, person_of(press.interaction.user))
     _ = words_for(press.interaction)
     await _close_question(press, _("It goes on."))
 
@@ -159,7 +181,8 @@ async def end_quiet(press: Press) -> None:
     """Somebody says the quiet session is over."""
     session = await _session_of(press)
     services = services_of(press.interaction)
-    await services.sessions.end(session, person_of(press.interaction.user))
+    async with in_time(press.interaction):
+        await services.sessions.end(session, person_of(press.interaction.user))
     _ = words_for(press.interaction)
     await _close_question(press, _("The session has ended."))
 
@@ -172,4 +195,4 @@ async def _session_of(press: Press) -> Session:
 async def _close_question(press: Press, text: str) -> None:
     view = discord.ui.LayoutView(timeout=None)
     view.add_item(discord.ui.TextDisplay(text))
-    await press.interaction.response.edit_message(view=view)
+    await show_there(press.interaction, view=view)

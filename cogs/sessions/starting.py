@@ -15,12 +15,15 @@ from cogs.kit import (
     Form,
     Interaction,
     guild_id_of,
+    in_time,
     person_of,
     services_of,
+    show_there,
     tell,
     words_for,
 )
 from cogs.permissions import missing, spoken
+from cogs.recordings.consent import choices, question
 from cogs.text import one_line, plain_line
 
 _TONIGHT = timedelta(hours=12)
@@ -81,7 +84,10 @@ async def begin(interaction: Interaction, new: NewSession, *, replace: bool = Fa
     check_channel(interaction)
     _ = words_for(interaction)
     try:
-        session = await services.sessions.start(new, person_of(interaction.user), replace=replace)
+        async with in_time(interaction):
+            session = await services.sessions.start(
+                new, person_of(interaction.user), replace=replace
+            )
     except SessionAlreadyOpen as error:
         await _turn_into(interaction, ReplaceCard(_, error.session, new))
         return
@@ -89,13 +95,21 @@ async def begin(interaction: Interaction, new: NewSession, *, replace: bool = Fa
         "“{title}” has started. Questions that begin with Q. are collected here.",
         title=one_line(session.title),
     )
-    await _turn_into(interaction, Lasting(ui.TextDisplay(text)))
+    consents = services.consents
+    if session.speaker_ids[0] == interaction.user.id:
+        days = consents.default_days(session.guild_id)
+        asked = ui.TextDisplay[Any](question(days, _))
+        view = Lasting(ui.TextDisplay(text), asked, choices(session, days, _))
+    else:
+        await consents.ask(session)
+        view = Lasting(ui.TextDisplay(text))
+    await _turn_into(interaction, view)
 
 
 async def _turn_into(interaction: Interaction, view: ui.LayoutView) -> None:
     """Answer privately; the card whose button was pressed becomes the answer."""
     if interaction.type is discord.InteractionType.component:
-        await interaction.response.edit_message(view=view)
+        await show_there(interaction, view=view)
     else:
         await tell(interaction, view=view)
 

@@ -1,4 +1,4 @@
-"""What follows a session's end: the thread for late questions, and the list for next time."""
+"""What follows a session's end: its set, the thread for late questions, the list for next time."""
 
 from collections.abc import Iterable
 
@@ -7,13 +7,14 @@ import structlog
 from discord import ui
 
 from bot.archive import ERASED
-from bot.database import from_micros
 from bot.localization import Words
+from bot.moments import from_micros
 from bot.questions import Question, State
 from bot.sessions import ENDED, Session
 from bot.timeline import Consumer, Delivery, Event, LiveMessage
+from cogs.archive import SessionSets
 from cogs.controls import Lasting
-from cogs.courier import Letter, send_once
+from cogs.courier import ChannelClosed, Letter, send_once
 from cogs.kit import Services, words_of_guild
 from cogs.live import Face, Kind, with_time
 from cogs.sessions.render import quiet_question
@@ -30,8 +31,9 @@ _MESSAGE = 1900
 class WindUp:
     """Acts on the end of a session: durable, in order, each step safe to repeat."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, sets: SessionSets) -> None:
         self._services = services
+        self._sets = sets
 
     def consumer(self) -> Consumer:
         """Return what the dispatcher calls."""
@@ -43,12 +45,13 @@ class WindUp:
         )
 
     async def deliver(self, delivery: Delivery) -> int | None:
-        """Open the thread for late questions, then send the list for next time."""
+        """Publish the set, open the thread for late questions, send the list for next time."""
         event = delivery.event
         if event.data.get("reason") in _GONE or event.session_id is None:
             return None
         session = await self._services.sessions.get(event.session_id, event.guild_id)
         _ = words_of_guild(self._services, event.guild_id)
+        await self._publish(session, delivery)
         session = await self._open_thread(session, _, delivery)
         if session.follow_up_id is not None:
             await send_once(
@@ -78,16 +81,47 @@ class WindUp:
         view = Lasting(ui.TextDisplay(next_time(session, left, _)))
         return Face(view, mentions=_speaker_alone(session))
 
+    async def _publish(self, session: Session, delivery: Delivery) -> None:
+        async def send(face: Face) -> int:
+            letter = Letter(session.channel_id, view=face.view)
+            own_id = self._services.own_id()
+            return await send_once(self._services.channel, own_id, letter, delivery, part="s")
+
+        try:
+            await self._sets.publish(session, send=send)
+        except ChannelClosed as error:
+            # What follows may stand elsewhere; /session publish posts it later.
+            log.warning("set not published", session_id=session.id, error=str(error))
+
+    async def _notes_thread(self, session: Session) -> int | None:
+        """Return the thread that was opened for the notes, if it is still there."""
+        notes = await self._services.notes.get(session)
+        if notes is None or notes.place.kind != "thread" or notes.channel_id is None:
+            return None
+        try:
+            await self._services.client().fetch_channel(notes.channel_id)
+        except (discord.NotFound, discord.Forbidden):
+            return None
+        return notes.channel_id
+
     async def _open_thread(self, session: Session, _: Words, delivery: Delivery) -> Session:
         takes_late = session.late_until is not None and (
             session.late_until > self._services.clock()
         )
         if session.follow_up_id is not None or not takes_late:
             return session
+        thread_id = await self._notes_thread(session)
+        if thread_id is not None:
+            # One thread for all that belongs to the talk.
+            return await self._services.sessions.opened_follow_up(session, thread_id)
         name = clip(_("Questions after: {title}", title=session.title), 100)
         try:
             thread_id = await self._services.open_thread(
-                session.guild_id, session.channel_id, name, delivery.tried_at is not None
+                session.guild_id,
+                session.channel_id,
+                name,
+                delivery.tried_at is not None,
+                await self._sets.message_id(session),
             )
         except (discord.Forbidden, discord.NotFound) as error:
             log.warning("no thread for late questions", session_id=session.id, error=str(error))

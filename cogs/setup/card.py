@@ -8,8 +8,17 @@ from discord import ui
 
 from bot.guilds import CHOICE_NAMES, Guild, Rules, SetupChange
 from bot.localization import Words
-from cogs.kit import Card, Interaction, guild_id_of, person_of, services_of, words_for
-from cogs.setup.forms import LIMITS, TIMES, LimitsForm, TimeZoneForm, switch_words
+from cogs.kit import (
+    Card,
+    Interaction,
+    guild_id_of,
+    in_time,
+    person_of,
+    services_of,
+    show_there,
+    words_for,
+)
+from cogs.setup.forms import LIMITS, RECORDINGS, TIMES, LimitsForm, TimeZoneForm, switch_words
 from cogs.setup.notices import lacking, privacy
 from cogs.setup.panels import move_panels
 
@@ -61,11 +70,12 @@ class SetupCard(Card):
         """Make a change, then show the card anew."""
         services = services_of(interaction)
         change = SetupChange(dict(columns or {}), dict(choices or {}))
-        guild = await services.guilds.configure(
-            guild_id_of(interaction), person_of(interaction.user), change
-        )
+        async with in_time(interaction, in_place=True):
+            guild = await services.guilds.configure(
+                guild_id_of(interaction), person_of(interaction.user), change
+            )
         self._draw(interaction)
-        await interaction.response.edit_message(view=self)
+        await show_there(interaction, view=self)
         if _STAFF in change.columns:
             await move_panels(services, guild)
 
@@ -223,6 +233,11 @@ class SetupCard(Card):
         questions = ui.Button[Any](label=_("Limits of questions…"), custom_id="setup:limits")
         times = ui.Button[Any](label=_("Times and exports…"), custom_id="setup:times")
 
+        recordings = ui.Button[Any](label=_("Recordings…"), custom_id="setup:recordings")
+
+        async def recordings_pressed(interaction: Interaction) -> None:
+            await interaction.response.send_modal(self._form(interaction, RECORDINGS))
+
         async def limits_pressed(interaction: Interaction) -> None:
             await interaction.response.send_modal(self._form(interaction, LIMITS))
 
@@ -231,7 +246,8 @@ class SetupCard(Card):
 
         questions.callback = limits_pressed
         times.callback = times_pressed
-        return ui.ActionRow[Any](questions, times)
+        recordings.callback = recordings_pressed
+        return ui.ActionRow[Any](questions, times, recordings)
 
     def _form(self, interaction: Interaction, names: tuple[str, ...]) -> LimitsForm:
         guilds = services_of(interaction).guilds

@@ -20,6 +20,7 @@ TIMES = (
     "show_names",
     "notes_thread",
 )
+RECORDINGS = ("recording_days",)
 
 # What the choices that are no numbers read like: off, on.
 _SWITCHES = {

@@ -149,13 +149,13 @@ class Rest:
             found = answer(call)
         except (RouteNotImplemented, UnsupportedField, NotImplementedError) as gap:
             message = f"The playground doesn't know {method} {path}: {gap}"
-            print(message, file=sys.stderr, flush=True)  # noqa: T201
+            print(message, file=sys.stderr, flush=True)  # noqa: T201 - what the shell shows
             return 501, {"message": message, "code": 0}
         except errors.BackendError as error:
             return error.status, error.to_json()
         except (KeyError, ValueError, TypeError, errors.SetupError) as error:
             detail = f"{type(error).__name__}: {error}"
-            print(f"{method} {path} was malformed: {detail}", file=sys.stderr)  # noqa: T201
+            print(f"{method} {path} was malformed: {detail}", file=sys.stderr)  # noqa: T201 - what the shell shows
             return 400, {"message": f"Invalid Form Body ({detail})", "code": 50035}
         except Exception:  # noqa: BLE001  whatever it is, the bot gets Discord's answer for it
             traceback.print_exc()

@@ -24,7 +24,7 @@ class Call(RequestContext):
     @property
     def world(self) -> World:
         """The backend, by its own type."""
-        assert isinstance(self.backend, World)  # noqa: S101
+        assert isinstance(self.backend, World)  # noqa: S101 - for the type checker
         return self.backend
 
     def delegate(self) -> Any:

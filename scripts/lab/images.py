@@ -14,6 +14,7 @@ from scripts.lab.material import Material
 NAMESPACES = ("study", "library")
 _RECORD = FOLDER / "images.json"
 _LOG = FOLDER / "images.log"
+_MAKERS = ("contents", "images", "layers", "material", "registry")
 
 
 def known() -> list[str]:
@@ -58,6 +59,5 @@ def make() -> list[str]:
 def _inputs() -> str:
     """Return what the images are made by; new packages come with a fresh set-up."""
     here = Path(__file__).parent
-    files = [path for path in sorted(here.rglob("*")) if path.suffix in (".py", ".html", ".conf")]
-    content = b"\0".join(path.read_bytes() for path in [*files, *sorted(here.rglob("*.sh"))])
-    return hashlib.sha256(content).hexdigest()
+    files = [here / f"{name}.py" for name in _MAKERS] + sorted((here / "pages").iterdir())
+    return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()

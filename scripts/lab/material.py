@@ -6,7 +6,11 @@ from pathlib import Path
 
 # What the C library's package brings along under names of its own.
 _IN_LIBC = ("libc", "libm", "libdl", "libpthread", "librt", "libresolv", "ld-linux")
-_ODD_NAMES = {"libz": ("zlib1g",), "libcrypto": ("libssl",)}
+_ODD_NAMES = {
+    "libz": ("zlib1g",),
+    "libcrypto": ("libssl",),
+    "libgmodule-2.0": ("libglib2.0",),
+}
 _ROUNDS = 6
 
 
@@ -43,6 +47,20 @@ class Material:
         for deb in debs.glob("*.deb"):
             self._run(["dpkg-deb", "-x", str(deb), str(self.root)])
         self._unpacked |= set(wanted)
+
+    def newest(self, package: str) -> str:
+        """Return the package that an always newest one, itself empty, leads to.
+
+        Raises:
+            NoMaterial: it isn't known here.
+        """
+        for _ in range(2):
+            said = self._run(["apt-cache", *self._options, "depends", package], fine=True)
+            for line in said.splitlines():
+                if line.strip().startswith("Depends: linux-image-"):
+                    return line.partition(": ")[2].strip()
+            self._private_lists()
+        raise NoMaterial(f"the package {package} isn't known here")
 
     def program(self, name: str) -> Path:
         """Return a program of the tree.

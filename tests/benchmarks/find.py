@@ -135,7 +135,7 @@ def _guild_of(question_id: int) -> int:
 
 
 def _bodies() -> Iterator[tuple[int, str]]:
-    chance = random.Random(0)  # noqa: S311 - the same texts every time
+    chance = random.Random(0)
     for number in range(1, _QUESTIONS + 1):
         pick = chance.choice
         yield number, f"{pick(_SUBJECTS)}{pick(_ACTS)}{pick(_ASKS)} 質問 {number} 番"

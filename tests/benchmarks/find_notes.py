@@ -87,7 +87,7 @@ async def _cost(notes: Notes, path: Path, guild_id: int, query: str) -> tuple[fl
 
 
 def _fill(path: Path) -> None:
-    chance = random.Random(0)  # noqa: S311 - the same texts every time
+    chance = random.Random(0)
     with contextlib.closing(sqlite3.connect(path)) as plain, plain:
         for session in range(1, _SESSIONS + 1):
             # The newest come first in a search: the small guild's are the oldest.

@@ -51,7 +51,7 @@ async def split(_folder: Path) -> list[Figure]:
 
 def _notes(bullet: str) -> str:
     """Return notes in the shape of a talk's: headings, bullets, code, a table now and then."""
-    chance = random.Random(0)  # noqa: S311 - the same text every time
+    chance = random.Random(0)
     parts: list[str] = []
     size = 0
     number = 0

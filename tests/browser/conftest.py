@@ -212,7 +212,8 @@ async def playing(**environment: str) -> AsyncIterator[str]:
         reading.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await reading
-    assert not [line for line in errors if "Traceback" in line or "error" in line.lower()]
+        print(*errors, sep="")  # shown with what failed
+    assert not [line for line in errors if "Traceback" in line or "error" in line.lower()], errors
 
 
 async def open_page(browser: Browser, address: str, *, phone: bool = False) -> View:

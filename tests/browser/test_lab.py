@@ -10,7 +10,13 @@ import pytest
 from playwright.async_api import Browser, Locator, expect
 
 from tests.browser.conftest import PATIENCE, PHONE, View, open_page, playing
-from tests.end_to_end.lab import FIRST_LINE, REPOSITORY, lab_file, slow_line
+from tests.end_to_end.lab import (
+    FIRST_LINE,
+    REPOSITORY,
+    lab_file,
+    require_no_set_up,
+    slow_line,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -50,6 +56,7 @@ async def until_proven(view: View) -> None:
         if "🟢" in said:
             return
         await asyncio.sleep(3)
+    require_no_set_up(said)
     pytest.skip(f"this machine's lab isn't proven: {said}")
 
 

@@ -89,7 +89,9 @@ async def test_a_whole_talk(browser: Browser, address: str) -> None:
     assert "(聞き逃した)" in text
 
     await view.command("session end")
-    await expect(board).to_contain_text("この勉強会は終了しました", timeout=PATIENCE)
+    # The set of all that came of it stands below the board now.
+    ended = view.message("この勉強会は終了しました").last
+    await expect(ended).to_be_visible(timeout=PATIENCE)
     thread = view.page.locator('[data-testid^="channel-質問の続き"]').first
     await thread.click()
     await expect(view.page.locator(".message").last).to_contain_text("コンテナとVM")

@@ -11,6 +11,7 @@ import discord
 from discord import app_commands, ui
 
 from tests.end_to_end.driver import Page, Playground
+from tests.patience import LONG_SECONDS
 
 Interaction = discord.Interaction[Any]
 IMAGES = ("nginx", "redis", "postgres")
@@ -203,7 +204,7 @@ async def wire_bot(playground: Playground, world: Page) -> AsyncIterator[WireBot
         running = asyncio.create_task(bot.start(playground.bot_token))
         try:
             await world.bot_online()
-            await asyncio.wait_for(bot.wait_until_ready(), 10)
+            await asyncio.wait_for(bot.wait_until_ready(), LONG_SECONDS)
             yield bot
         finally:
             await bot.close()

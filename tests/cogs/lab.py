@@ -15,9 +15,11 @@ from bot.app import build
 from bot.guilds import Person
 from bot.lab import HostSettings, Instance
 from bot.lab.drivers.fake import FACTS, FakeDriver
+from bot.lab.drivers.fake_guests import FakeGuestDriver
 from bot.settings import Settings
 from cogs.lab.following import Following
 from cogs.lab.pulling import Pulling
+from cogs.lab.screen import Screens
 from tests.cogs.stage import Stage, leave_editors_alone, running, speaking, texts
 
 LAB = """
@@ -28,6 +30,7 @@ min_days = 0
 [[hosts]]
 name = "local"
 docker = "unix:///nowhere.sock"
+{hypervisor}
 public_name = "lab.example.org"
 ports = "30000-30009"
 [[templates]]
@@ -40,15 +43,37 @@ name = "tool"
 image = "busybox:1.36"
 """
 
+# Of a lab that has virtual machines as well.
+HYPERVISOR = 'libvirt = "fake:///system"'
+GUESTS = """
+[[guests]]
+name = "tiny"
+source = "kernel"
+kernel = "tiny.kernel"
+initrd = "tiny.initrd"
+system = "Tiny Linux"
+description = "Up in seconds"
+[[guests]]
+name = "installer"
+source = "iso"
+iso = "disc"
+[[isos]]
+name = "disc"
+file = "disc.iso"
+description = "A disc to start from"
+"""
+
 MIB = 1024**2
+HOST_KEY = "ssh-ed25519 SHA256:PsulQ4YNE7eDQI4M18JD4cBy0+YU9GRdgvAy2izIAaI"
 STAFF = Person(1, "the test", manages_guild=True, manages_messages=True)
 
 
 @dataclass
 class LabStage(Stage):
-    """The app with a lab, and its engine."""
+    """The app with a lab, its engine and its hypervisor."""
 
     engine: FakeDriver = field(default_factory=FakeDriver)
+    hypervisor: FakeGuestDriver = field(default_factory=FakeGuestDriver)
     followers: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
@@ -73,7 +98,14 @@ class LabStage(Stage):
     async def up(self, who: Any, channel: Any, **options: Any) -> tuple[Any, Instance]:
         """Have somebody run something; return the reply and the instance once it is up."""
         result = await who.slash(channel, "container run", **{"image": "nginx", **options})
-        name = options.get("name")
+        return result, await self._is_up(who, channel, options.get("name"))
+
+    async def guest_up(self, who: Any, channel: Any, **options: Any) -> tuple[Any, Instance]:
+        """Have somebody create a guest; return the reply and the instance once it is up."""
+        result = await who.slash(channel, "vm create", **{"template": "tiny", **options})
+        return result, await self._is_up(who, channel, options.get("name"))
+
+    async def _is_up(self, who: Any, channel: Any, name: str | None) -> Instance:
 
         async def found() -> Instance | None:
             return next(
@@ -87,7 +119,7 @@ class LabStage(Stage):
 
         instance = await self.until(found)
         await self.until(lambda: not self.followers)
-        return result, instance
+        return instance
 
     async def leave_alone(self) -> None:
         """Take the followers away, as the end of the process would."""
@@ -116,10 +148,15 @@ async def lab_stage(
     more: str = "",
     members: str = "everyone",
     memory_bytes: int = FACTS.memory_bytes,
+    guests: bool = False,
 ) -> AsyncIterator[LabStage]:
     """Run the whole bot with a lab; only pauses that people are given are shorter."""
     path = folder / "lab.toml"
-    path.write_text(LAB.format(members=members) + more, encoding="utf-8")
+    file = LAB.format(members=members, hypervisor=HYPERVISOR if guests else "")
+    path.write_text(file + (GUESTS if guests else "") + more, encoding="utf-8")
+    for name in ("tiny.kernel", "tiny.initrd", "disc.iso"):
+        (folder / name).write_bytes(name.encode())
+    hypervisor = FakeGuestDriver()
     engine = FakeDriver(replace(FACTS, memory_bytes=memory_bytes))
     for image in ("nginx:1.27", "busybox:1.36"):
         engine.add_image(image)
@@ -128,21 +165,32 @@ async def lab_stage(
     def connect(_settings: HostSettings) -> FakeDriver:
         return engine
 
+    def connect_guests(_settings: HostSettings) -> FakeGuestDriver:
+        return hypervisor
+
     # Nothing really listens on the ports of an engine in memory.
     monkeypatch.setattr("bot.lab.steps.wait_until_it_answers", answers_at_once)
+    monkeypatch.setattr("bot.lab.guests.ssh.answers", answers_at_once)
+    monkeypatch.setattr("bot.lab.guests.ssh.host_key", lambda *_args, **_kwargs: HOST_KEY)
+    monkeypatch.setattr("bot.lab.guests.steps._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("cogs.lab.screen._SETTLE_SECONDS", 0.0)
     monkeypatch.setattr("cogs.lab.following._WINDOW_SECONDS", 0.1)
     monkeypatch.setattr("cogs.lab.cards._LOOK_SECONDS", 0.1)
     monkeypatch.setattr("cogs.lab.pulling._EDIT_SECONDS", 0.1)
-    monkeypatch.setattr("bot.lab.instances._PAIR_SECONDS", 0.01)
+    monkeypatch.setattr("bot.lab.gauges._PAIR_SECONDS", 0.01)
     with speaking(monkeypatch) as locales:
-        async with build(own, connect=connect) as app, running(app) as env:
+        made = build(own, connect=connect, connect_guests=connect_guests)
+        async with made as app, running(app) as env:
             leave_editors_alone(app.services.live, monkeypatch)
             lab, services = app.services.lab, app.services
-            stage = LabStage(app, env, locales, engine)
+            stage = LabStage(app, env, locales, engine, hypervisor)
             follow_beside(stage, monkeypatch)
             await services.live.start()
             for host in lab.hosts:
                 host.came_up(engine.facts())
+                host.is_proven = host.is_judged = True
+            for host in lab.guest_hosts:
+                host.came_up(hypervisor.facts())
                 host.is_proven = host.is_judged = True
             await lab.images.refresh_names()
             work = [services.dispatcher.run, lab.launcher.run, app.cards.run]
@@ -157,7 +205,7 @@ async def lab_stage(
                 await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def answers_at_once(*_args: Any) -> bool:
+async def answers_at_once(*_args: Any, **_kwargs: Any) -> bool:
     return True
 
 
@@ -176,5 +224,5 @@ def follow_beside(stage: LabStage, monkeypatch: pytest.MonkeyPatch) -> None:
 
         return begin
 
-    for kind in (Following, Pulling):
+    for kind in (Following, Pulling, Screens):
         monkeypatch.setattr(kind, "_spawn", beside(kind._spawn))

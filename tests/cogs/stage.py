@@ -19,6 +19,7 @@ from bot.app import App, build
 from bot.errors import StudyBotError
 from bot.settings import Settings
 from cogs.live import LiveMessages
+from tests.patience import LONG_SECONDS
 
 MANAGER = discord.Permissions(manage_guild=True, manage_messages=True)
 
@@ -46,7 +47,7 @@ class Stage:
         role = guild.create_role(f"{name}s", permissions=MANAGER)
         return self.member(guild, name, role, locale=locale)
 
-    async def until(self, true: Callable[[], Any], seconds: float = 15.0) -> Any:
+    async def until(self, true: Callable[[], Any], seconds: float = LONG_SECONDS) -> Any:
         """Wait until something is the case (a function, or one to await), and return it."""
         async with asyncio.timeout(seconds):
             while True:

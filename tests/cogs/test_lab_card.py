@@ -205,7 +205,7 @@ async def test_a_young_public_card_moves_and_then_stands_still(
     reads = here.engine.calls.count("counters")
     await here.until(lambda: here.engine.calls.count("counters") > reads + 2)
 
-    monkeypatch.setattr("cogs.lab.look._MOVES_FOR", timedelta(0))
+    monkeypatch.setattr("cogs.lab.look.MOVES_FOR", timedelta(0))
 
     await here.until(lambda: "figures of <t:" in texts(result.response))
     await asyncio.sleep(0.4)

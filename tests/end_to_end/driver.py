@@ -36,6 +36,8 @@ from discord.asset import Asset
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
+from tests.patience import LONG_SECONDS
+
 Json = dict[str, Any]
 File = tuple[str, bytes]
 T = TypeVar("T")
@@ -52,7 +54,9 @@ class Refused(Exception):
         self.message = message
 
 
-async def until(look: Callable[[], T | Awaitable[T | None] | None], *, within_s: float = 5.0) -> T:
+async def until(
+    look: Callable[[], T | Awaitable[T | None] | None], *, within_s: float = LONG_SECONDS
+) -> T:
     """Look again and again until something true comes back, and return it.
 
     Raises:
@@ -158,7 +162,7 @@ async def launch(
 
     listener = asyncio.create_task(listen(process.stderr))
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LONG_SECONDS):
             line = await process.stdout.readline()
         if not line:
             await listener
@@ -167,7 +171,7 @@ async def launch(
     finally:
         process.stdin.close()
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(LONG_SECONDS):
                 await process.wait()
         except TimeoutError:
             process.kill()
@@ -239,7 +243,7 @@ class Page:
         kind: str,
         matches: Callable[[Any], bool] = lambda _data: True,
         *,
-        within_s: float = 5.0,
+        within_s: float = LONG_SECONDS,
     ) -> Any:
         """Return the data of the first event of a type that matches, past or to come.
 
@@ -292,7 +296,7 @@ class Page:
         channel: str,
         matches: Callable[[Json], bool],
         *,
-        within_s: float = 5.0,
+        within_s: float = LONG_SECONDS,
     ) -> Json:
         """Wait until a person sees a message that matches, and return the latest such."""
 
@@ -570,7 +574,7 @@ class Page:
         """Return the gateway's log."""
         return await self.do("wire.gateway_log", after=after)
 
-    async def bot_online(self, *, within_s: float = 15.0) -> None:
+    async def bot_online(self, *, within_s: float = LONG_SECONDS) -> None:
         """Wait until the bot is connected."""
 
         async def look() -> bool:

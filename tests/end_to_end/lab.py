@@ -11,6 +11,7 @@ import contextlib
 import itertools
 import random
 import re
+import secrets
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -30,8 +31,11 @@ from tests.end_to_end.driver import ROOT, Json, Page, Playground, until
 from tests.end_to_end.process import GENEROUS, Bot, command, running
 from tests.end_to_end.talk import Talk, controls, make_talk, nodes, said, text_of
 from tests.lab.engine import Recipe, SlowLine, engine_address, registry
+from tests.lab.real.guest_world import require_hypervisor
+from tests.patience import LONG_SECONDS
 
 LAB_FILE = ROOT / "build" / "lab" / "lab.toml"
+HOST_SET_UP = ROOT / "build" / "lab" / "host"
 # Above the ports that need root, below those the kernel gives to whoever asks for any.
 PORTS = range(12_000, 29_000)
 PORTS_EACH = 100
@@ -57,18 +61,38 @@ _PERCENT = re.compile(r"▱* (\d+(?:\.\d+)?) %")
 
 
 def lab_file(
-    folder: Path, *, limits: str = SMALL, more: str = "", allow: Sequence[str] = ()
+    folder: Path,
+    *,
+    limits: str = SMALL,
+    more: str = "",
+    allow: Sequence[str] = (),
+    guests: bool = False,
 ) -> Path:
-    """Write a lab.toml: this machine's, with other ports, limits and images; or skip the test."""
+    """Write a lab.toml: this machine's, with other ports, limits and images; or skip the test.
+
+    Without `guests` it has no hypervisor, whose proof takes a machine a while.
+    """
     engine_address()
     if not LAB_FILE.exists():
         pytest.skip(f"no {LAB_FILE}: make test sets it up (LAB=off: it doesn't)")
     text = LAB_FILE.read_text(encoding="utf-8")
-    first = random.randrange(PORTS.start, PORTS.stop, PORTS_EACH)  # noqa: S311
+    if not guests:
+        text = re.sub(r"^libvirt = .*\n", "", text, flags=re.MULTILINE)
+    first = random.randrange(PORTS.start, PORTS.stop, PORTS_EACH)
     text = _SUPPLY.sub(rf'\1ports = "{first}-{first + PORTS_EACH - 1}"\n', text)
     text = _ALLOW.sub("allow = [" + "".join(f'"{one}", ' for one in allow), text)
     path = folder / "lab.toml"
     path.write_text(f"{text}\n{limits}\n{more}", encoding="utf-8")
+    return path
+
+
+def guest_lab_file(folder: Path, *, more: str = "") -> Path:
+    """Write a lab.toml of this machine with its hypervisor; or skip the test, saying why."""
+    require_hypervisor()
+    path = lab_file(folder, more=more, guests=True)
+    text = path.read_text(encoding="utf-8")
+    if "libvirt = " not in text:
+        pytest.skip(f"{LAB_FILE} has no hypervisor: make test sets one up where it can")
     return path
 
 
@@ -126,10 +150,17 @@ async def judged(bot: Bot, *, within_s: float = 45.0) -> str | None:
 async def proven(bot: Bot) -> None:
     """Wait until the lab is there for attendees, or skip: this machine wasn't set up for it."""
     if (why := await judged(bot)) is not None:
+        require_no_set_up(why)
         pytest.skip(f"this machine's lab isn't proven, so attendees have none: {why}")
 
 
-async def up(bot: Bot, *, within_s: float = 20.0) -> None:
+def require_no_set_up(why: str) -> None:
+    """Fail where the set-up says that it laid all there is to lay: it must hold then."""
+    if HOST_SET_UP.exists():
+        pytest.fail(f"this machine was set up for the lab, but isn't proven: {why}")
+
+
+async def up(bot: Bot, *, within_s: float = LONG_SECONDS) -> None:
     """Wait until the lab's host answers."""
     await until(lambda: bot.times("lab host up") > 0, within_s=within_s)
 
@@ -213,7 +244,7 @@ class Lab:
         return record, found[0]
 
     async def until(
-        self, row: Json, *states: str, within_s: float = 20.0, ready: bool = False
+        self, row: Json, *states: str, within_s: float = LONG_SECONDS, ready: bool = False
     ) -> Json:
         """Wait until an instance is in one of some states (and answers); return it."""
 
@@ -240,7 +271,7 @@ class Lab:
         row: Json,
         holds: Callable[[str], bool] = lambda _text: True,
         *,
-        within_s: float = 15.0,
+        within_s: float = LONG_SECONDS,
     ) -> Json:
         """Wait until an instance's public card reads like that, and return it.
 
@@ -274,7 +305,7 @@ class Lab:
         record: Json,
         holds: Callable[[str], bool] = lambda _text: True,
         *,
-        within_s: float = 20.0,
+        within_s: float = LONG_SECONDS,
     ) -> Json:
         """Wait until the answer to somebody's interaction reads like that, and return it."""
         message_id = record["messages"][0]["id"]
@@ -291,7 +322,7 @@ class Lab:
         except AssertionError:
             raise AssertionError(f"the answer reads:\n{last}\n{self.talk.bot.tail()}") from None
 
-    async def post(self, holds: Callable[[str], bool], *, within_s: float = 15.0) -> Json:
+    async def post(self, holds: Callable[[str], bool], *, within_s: float = LONG_SECONDS) -> Json:
         """Wait until the channel holds a message that reads like that; return the latest such."""
 
         def public(message: Json) -> bool:
@@ -331,8 +362,10 @@ def slow_line(
     """
     engine = address or engine_address()
     command = ("sh", "-c", f"echo {FIRST_LINE}; exec httpd -f -p 80 -h /www")
+    # Layers that the engine has, from another test that runs just now, aren't pulled.
+    first = secrets.randbits(40)
     with registry(folder) as kept, SlowLine(kept.address, bytes_per_second) as line:
-        for seed, name in enumerate(names):
+        for seed, name in enumerate(names, first):
             recipe = Recipe(
                 "", (3 * MIB // 2, 3 * MIB // 2), command, exposed=("80/tcp",), seed=seed
             )
@@ -369,7 +402,7 @@ async def fetch(url: str) -> tuple[int, str]:
         return answer.status, await answer.text()
 
 
-async def answers(url: str, *, within_s: float = 10.0) -> str:
+async def answers(url: str, *, within_s: float = LONG_SECONDS) -> str:
     """Wait until an address answers, and return what."""
 
     async def look() -> str | None:
@@ -382,7 +415,7 @@ async def answers(url: str, *, within_s: float = 10.0) -> str:
     return await until(look, within_s=within_s)
 
 
-async def refuses(url: str, *, within_s: float = 10.0) -> None:
+async def refuses(url: str, *, within_s: float = LONG_SECONDS) -> None:
     """Wait until nothing answers at an address any more."""
 
     async def look() -> bool:

@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.end_to_end.driver import ROOT, Json, Playground, until
+from tests.patience import LONG_SECONDS
 
 # Every warning becomes a line on standard error, which fails the test. discord.py's import of
 # audioop is for voice, which the bot has none of.
 WARNINGS = ("-W", "default", "-W", "ignore:'audioop' is deprecated:DeprecationWarning")
+
+# Shorter than the bot itself waits for a disk.
+LONGER_THAN_DISCORD_WAITS_S = 3.5
 
 # Several questions in a row from few people: limits get tests of their own.
 GENEROUS = {"STUDY_BOT_QUESTION_PACE_SECONDS": "0", "STUDY_BOT_OPEN_QUESTIONS": "100"}
@@ -62,6 +66,14 @@ class Bot:
     def database(self) -> Path:
         return self.data / "study-bot.sqlite3"
 
+    @contextmanager
+    def disk_busy(self) -> Iterator[None]:
+        """Have nothing be written for the length of the block."""
+        another = sqlite3.connect(self.database, isolation_level=None)
+        with contextlib.closing(another):  # which gives the file free
+            another.execute("BEGIN IMMEDIATE")
+            yield
+
     async def start(self, *, wait: bool = True) -> None:
         """Start a process, and wait until it says that it is ready."""
         assert self.process is None
@@ -82,7 +94,7 @@ class Bot:
         if wait:
             await self.ready()
 
-    async def ready(self, *, within_s: float = 30.0) -> None:
+    async def ready(self, *, within_s: float = LONG_SECONDS) -> None:
         """Wait until the present process is ready."""
         process = self.process
         assert process is not None
@@ -158,7 +170,7 @@ class Bot:
                 self.process.kill()
             await self.ended()
 
-    async def read_up(self, *, within_s: float = 20.0) -> None:
+    async def read_up(self, *, within_s: float = LONG_SECONDS) -> None:
         """Wait until the present process has read up on what it missed.
 
         Only after that it notes again that it is here.
@@ -232,7 +244,7 @@ async def command(
     *arguments: str,
     playground: Playground | None,
     data: Path,
-    within_s: float = 30.0,
+    within_s: float = LONG_SECONDS,
     **settings: str,
 ) -> tuple[int, str, str]:
     """Run `study-bot …` to its end in a folder that exists; return status, output, errors."""

@@ -10,6 +10,7 @@ from typing import Any
 from bot.localization import Words, words
 from tests.end_to_end.driver import Json, Page, until
 from tests.end_to_end.process import Bot
+from tests.patience import LONG_SECONDS
 
 TAKEN, EMPTY, LATER, ANSWERED, SUPPLEMENT = "📝", "✏️", "⏳", "✅", "💬"
 
@@ -133,7 +134,10 @@ class Talk:
 
     def question(self, number: int) -> Json:
         """Return question #number."""
-        return next(row for row in self.questions() if row["number"] == number)
+        found = self.questions()
+        of_number = [row for row in found if row["number"] == number]
+        assert of_number, f"no #{number} in {found}\n{self.bot.tail()}"
+        return of_number[0]
 
     def answers(self, number: int) -> list[Json]:
         """Return the standing answers of question #number."""
@@ -160,7 +164,7 @@ class Talk:
         seen = await self.message(message["channel_id"], message["id"], person=person)
         return {one["emoji"]["name"] for one in seen.get("reactions", [])}
 
-    async def marked(self, message: Json, emoji: str, *, within_s: float = 5.0) -> None:
+    async def marked(self, message: Json, emoji: str, *, within_s: float = LONG_SECONDS) -> None:
         """Wait until a message carries an emoji."""
 
         async def look() -> bool:
@@ -183,7 +187,7 @@ class Talk:
         holds: Callable[[str], bool] = lambda _text: True,
         *,
         key: int | None = None,
-        within_s: float = 12.0,
+        within_s: float = LONG_SECONDS,
     ) -> Json:
         """Wait until a live message reads like that, and return it as the moderator sees it."""
         last = "nothing"
@@ -251,8 +255,10 @@ class Talk:
     async def fill_in(self, person: str, record: Json, *values: Any) -> Json:
         """Send the modal an interaction opened, with values in the order of its fields."""
         assert record["state"] == "modal", record
-        names = fields(record)
-        return await self.page.submit(person, record["id"], dict(zip(names, values, strict=False)))
+        given = dict(zip(fields(record), values, strict=False))
+        answer = await self.page.submit(person, record["id"], given)
+        assert answer["state"] in {"replied", "modal"}, f"{answer}\n{self.bot.tail()}"
+        return answer
 
 
 async def make_talk(

@@ -12,8 +12,9 @@ import pytest_asyncio
 
 from tests.end_to_end.driver import Json, Page, Playground, until
 from tests.end_to_end.process import Bot, running
-from tests.end_to_end.talk import ANSWERED, TAKEN, Talk, make_talk, text_of
+from tests.end_to_end.talk import ANSWERED, TAKEN, Talk, controls, make_talk, text_of
 from tests.end_to_end.trust import hold_against_description
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -35,7 +36,7 @@ async def own_posts(talk: Talk) -> list[Json]:
     return [one for one in found if one["author"].get("bot") and one["id"] not in live]
 
 
-async def everything_is_marked(talk: Talk, *, within_s: float = 20.0) -> None:
+async def everything_is_marked(talk: Talk, *, within_s: float = LONG_SECONDS) -> None:
     """Wait until every living question's message carries the 📝."""
 
     async def look() -> bool:
@@ -118,7 +119,7 @@ async def test_a_burst_survives_the_loss_of_power(page: Page, bot: Bot):
     await bot.start()
     wanted = Counter([*expected.values(), "一つ目は？", "二つ目は？"])
     try:
-        await until(lambda: Counter(talk.bodies("open")) == wanted, within_s=20)
+        await until(lambda: Counter(talk.bodies("open")) == wanted)
     except AssertionError:
         found = Counter(talk.bodies("open"))
         raise AssertionError(f"too many: {found - wanted}, missing: {wanted - found}") from None
@@ -194,7 +195,7 @@ async def test_what_changes_while_history_is_read_counts_as_it_is_then(page: Pag
     asked = f"/channels/{talk.channel}/messages/*/reactions/*"
     await page.fault("slow", method="GET", path=asked, seconds=1)
     await bot.start()
-    await until(lambda: page.requests(after=number, method="GET", path=asked), within_s=15)
+    await until(lambda: page.requests(after=number, method="GET", path=asked))
     await page.edit(person, talk.channel, edited["id"], "Q. 新しい文面")
     await page.delete(person, talk.channel, deleted["id"])
     await page.react(other, talk.channel, voted["id"], "👍")
@@ -286,7 +287,11 @@ async def test_the_end_is_told_once_whenever_the_power_goes(page: Page, bot: Bot
     assert [one["id"] for one in state["threads"]] == [thread]
     said = [text_of(one) for one in await page.history(talk.speaker, thread)]
     assert len(said) == len(set(said))
+    # One set, and the thread hangs on it.
+    posted = await page.history(talk.speaker, talk.channel)
+    sets = [one["id"] for one in posted if f"do:set_file:{talk.session_id}" in controls(one)]
+    assert sets == [thread]
 
 
 async def test_every_request_is_as_discord_describes_it(page: Page):
-    hold_against_description(await page.requests())
+    hold_against_description(await page.requests(), was_killed=True)

@@ -14,6 +14,7 @@ from tests.end_to_end.driver import Json, Page, launch, until
 from tests.end_to_end.process import Bot, running
 from tests.end_to_end.talk import TAKEN, Talk, make_talk, said, text_of
 from tests.end_to_end.trust import hold_against_description
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -38,7 +39,7 @@ class Storm:
     deleted: Json
     voted: Json
 
-    async def passed(self, *, board: bool = False, within_s: float = 20.0) -> None:
+    async def passed(self, *, board: bool = False, within_s: float = LONG_SECONDS) -> None:
         """Wait until everything is as if nothing had been wrong.
 
         The board is looked at where asked for: it takes its five seconds.
@@ -161,7 +162,7 @@ async def test_the_board_comes_once_though_requests_fail(
     await page.fault(**{"kind": "http", "path": f"/channels/{talk.channel}/messages*", **fault})
     await page.slash(talk.speaker, talk.channel, "session start", title="嵐")
     talk.session_id = talk.session()["id"]
-    await talk.showing(within_s=20)
+    await talk.showing()
     await page.clear_faults()
     weather = await storm(talk)
     await weather.passed(board="drop_http" in fault.values())
@@ -175,13 +176,13 @@ async def test_the_end_is_told_once_though_requests_fail(page: Page, bot: Bot, s
     await page.fault("http", method="POST", path="/channels/*/threads", status=status)
     await page.fault("http", method="POST", path="/channels/*/messages", status=status, times=2)
     await page.slash(talk.speaker, talk.channel, "session end")
-    thread = str(await until(lambda: talk.session()["follow_up_id"], within_s=15))
+    thread = str(await until(lambda: talk.session()["follow_up_id"]))
 
     async def told() -> list[str] | None:
         found = [text_of(one) for one in await page.history(talk.speaker, thread)]
         return found if any("残る質問" in text for text in found) else None
 
-    found = await until(told, within_s=20)
+    found = await until(told)
     assert sum("残る質問" in text for text in found) == 1
     state = await page.watch(talk.speaker, talk.guild)
     assert len(state["threads"]) == 1
@@ -255,7 +256,7 @@ async def test_a_burst_under_rate_limits_is_marked_to_the_last(page: Page, bot: 
     )
     await until(lambda: len(talk.questions("open")) == 40)
     for message in messages:
-        await talk.marked(message, TAKEN, within_s=20)
+        await talk.marked(message, TAKEN)
     marks = [one for one in await page.requests(after=number) if "/reactions/" in one["path"]]
     assert sum(one["status"] == 204 for one in marks) == 40
     refused = [one for one in await page.requests(after=number) if one["status"] == 429]

@@ -32,6 +32,14 @@ HIDDEN = "gokuhi"
 # Verbs of the lab whose key is a session's id; others' are a container's.
 OF_A_SESSION = {"lab_clear", "lab_post", "lab_extend_soon", "lab_mine", "lab_show"}
 
+# Those only private messages have, and the list that everybody may see: shown anew in place.
+SHOWN_ANEW = {
+    "lab_mine",
+    "lab_top_sort",
+    "lab_top_go_on",
+    *(f"leaders_{one}" for one in ("again", "sort", "freeze", "thaw", "kill")),
+}
+
 NAMES: list[dict[str, Any]] = [{"name": DEMO}, {"name": MINE}, {"name": f" {DEMO.upper()}"}]
 
 # What each command is called with in the other guild, besides nothing at all. ID is the
@@ -67,6 +75,30 @@ TRIES: dict[str, list[dict[str, Any]]] = {
     "lab ban": [{"member": "THEM"}],
     "lab unban": [{"member": "THEM"}],
     "lab audit": [{}, {"member": "THEM"}],
+    "lab layers": [{}, *({"instance": one["name"]} for one in NAMES)],
+    "lab top": [{}, {"public": False}],
+    "lab graph": [{}, *({"instance": one["name"]} for one in NAMES)],
+    "lab compare": [{"a": DEMO, "b": MINE}],
+    "lab leaders": [{}],
+    "lab report": [{}, {"session": "ID"}, {"session": SECRET}],
+    "iso list": [{}],
+    "ssh-key add": [{"key": "ssh-ed25519 AAAA"}],
+    "ssh-key list": [{}],
+    "ssh-key remove": [{"name": HIDDEN}],
+    "vm create": [{"template": HIDDEN}],
+    "vm list": [{}],
+    "vm template list": [{}],
+    **{
+        f"vm {one}": NAMES
+        for one in (
+            *("start", "stop", "force-stop", "reboot", "pause", "resume", "delete"),
+            *("console", "info", "extend", "screen", "snapshot list"),
+        )
+    },
+    **{
+        f"vm snapshot {one}": [{**name, "snapshot": "one"} for name in NAMES]
+        for one in ("create", "revert", "delete")
+    },
     "find": [{"words": PART}, {"words": "全"}, {"words": "secret"}],
     "me erase": [{"what": "words"}, {"what": "name"}],
     "me export": [{}],
@@ -91,8 +123,19 @@ TRIES: dict[str, list[dict[str, Any]]] = {
     "questions mine": [{}],
     "questions move": [{"number": 9, "place": 1}],
     "questions reveal": [{"number": 9}],
+    "recording add": [{}, {"url": "https://example.org/v"}, {"host_file": "gokuhi.mp4"}],
+    **{
+        f"recording {one}": [{}, {"recording": "RECORDING"}, {"recording": SECRET}]
+        for one in ("chapters", "keep")
+    },
+    "recording consent": [{}, {"session": "ID"}, {"session": SECRET}],
+    "recording extend": [{"days": 7}, {"days": 7, "recording": "RECORDING"}],
+    "recording list": [{}],
+    "recording offset": [{"by": "90", "recording": "RECORDING"}],
+    "recording remove": [{"recording": "RECORDING"}, {"recording": SECRET}],
     "session edit": [{"title": "普通の題"}],
     "session list": [{}],
+    "session publish": [{}, {"session": "ID"}, {"session": SECRET}],
     "session status": [{}],
     "session start": [{}, {"title": "普通の会"}],
     "setup": [{}],
@@ -117,7 +160,7 @@ def rows_of(bot: Bot, talk: Talk) -> dict[str, list[Json]]:
     """Return everything kept of a guild, but for what time alone changes."""
     guild = int(talk.guild)
     return {
-        table: bot.rows(f"SELECT * FROM {table} WHERE {where} ORDER BY 1, 2", guild)  # noqa: S608
+        table: bot.rows(f"SELECT * FROM {table} WHERE {where} ORDER BY 1, 2", guild)
         for table, where in {
             "guilds": "guild_id = ?",
             "sessions": "guild_id = ?",
@@ -135,6 +178,11 @@ def rows_of(bot: Bot, talk: Talk) -> dict[str, list[Json]]:
             "lab_networks": "session_id IN (SELECT id FROM sessions WHERE guild_id = ?)",
             "lab_closings": "guild_id = ?",
             "lab_bans": "guild_id = ?",
+            "ssh_keys": "guild_id = ?",
+            "recordings": "guild_id = ?",
+            "recording_consents": "guild_id = ?",
+            "recording_requests": "guild_id = ?",
+            "download_links": "guild_id = ?",
             "votes": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
             "reveals": "question_id IN (SELECT id FROM questions WHERE guild_id = ?)",
         }.items()
@@ -190,6 +238,27 @@ async def run_secrets(talk: Talk) -> None:
             await lab.card(row, lambda text: "🟠" in text)
 
 
+async def record_secrets(talk: Talk) -> None:
+    """Add a recording of something secret, beside one more in the folder, and ask about it."""
+    folder = talk.bot.data / "recordings" / talk.guild
+    folder.mkdir(parents=True)
+    (folder / "gokuhi.mp4").write_bytes(b"secret")
+    page = talk.page
+    url = f"https://example.org/{HIDDEN}"
+    await page.slash(talk.speaker, talk.channel, "recording add", url=url, title=SECRET)
+    await page.slash(talk.moderator, talk.channel, "recording extend", days=7)
+    row = recording_of(talk)
+    await talk.showing("recording", key=row["id"])
+    request = talk.bot.rows("SELECT id FROM recording_requests")[0]
+    await talk.showing("recording_ask", key=request["id"])
+    await talk.showing("consent")
+
+
+def recording_of(talk: Talk) -> Json:
+    """Return the secret recording's row."""
+    return talk.bot.rows("SELECT * FROM recordings WHERE guild_id = ?", int(talk.guild))[0]
+
+
 def is_told(text: str) -> bool:
     """Whether a text has anything of the secret guild."""
     return SECRET in text or HIDDEN in text
@@ -208,12 +277,14 @@ async def guilds(page: Page, bot: Bot) -> tuple[Talk, Talk]:
     for number in range(6):
         await theirs.taken(third, f"Q. {SECRET}その{number}")
     form = await page.slash(asker, theirs.channel, "ask")
-    await theirs.fill_in(asker, form, f"{SECRET}を匿名で", True)
+    receipt = await theirs.fill_in(asker, form, f"{SECRET}を匿名で", True)
+    assert "#9" in said(receipt), said(receipt)
     assert theirs.question(9)["state"] == "pending"
     await page.slash(theirs.speaker, theirs.channel, "export", format="markdown", public=True)
     file = ("notes.md", f"# {SECRET}\n\n- {SECRET}\n".encode())
     await page.slash(theirs.speaker, theirs.channel, "notes post", file=file)
     await until(lambda: bot.rows("SELECT 1 FROM note_revisions WHERE posted_at IS NOT NULL"))
+    await record_secrets(theirs)
     await page.scheduled_event(theirs.guild, f"{SECRET}の夜", 600, creator=theirs.speaker)
 
     ours = await make_talk(page, bot, name="公開")
@@ -282,7 +353,7 @@ async def test_no_control_reaches_into_another_guild(
         records += await forged(page, playground, *guilds, verb, talk.moderator)
     for record in records:
         # Only private messages have that one, so it shows what it was pressed on anew.
-        assert record["ephemeral"] or verb == "lab_mine", record
+        assert record["ephemeral"] or verb in SHOWN_ANEW, record
         assert record["modal"] is None
         assert not is_told(json.dumps(record, ensure_ascii=False))
 
@@ -298,7 +369,11 @@ async def test_no_command_reaches_into_another_guild(page: Page, guilds: tuple[T
         for options, person in itertools.product(tries, offered):
             if name not in offered[person]:
                 continue
-            meant = {"ID": str(theirs.session_id), "THEM": theirs.moderator}
+            meant = {
+                "ID": str(theirs.session_id),
+                "THEM": theirs.moderator,
+                "RECORDING": str(recording_of(theirs)["id"]),
+            }
             given = {key: meant.get(value, value) for key, value in options.items()}
             record = await page.slash(person, ours.channel, name, **given)
             assert record["state"] in {"replied", "modal"}, (name, record)
@@ -328,6 +403,9 @@ async def forged(
     if verb.startswith("lab_") and verb not in OF_A_SESSION:
         buttons = [f"do:{verb}:{one}{arg}" for one in instances for arg in ("", ":1")]
         buttons = buttons or [f"do:{verb}:{key}"]
+    if verb.startswith("recording_"):
+        # A recording's id, or a request's.
+        buttons = [f"do:{verb}:{one}{arg}" for one in (1, 2) for arg in ("", ":7")]
     chosen = [str(value) for row in wanted for value in (row["id"], row["number"])]
     chosen += map(str, instances)
     select = f"choose:{verb}:{key}:1"
@@ -365,7 +443,12 @@ async def forged(
         assert answer.status == 200, await answer.text()
         message = (await answer.json())["id"]
     channel = ours.channel
-    records = [await page.click(person, channel, message, custom_id) for custom_id in buttons]
+    records: list[Json] = []
+    for custom_id in buttons:
+        records.append(await page.click(person, channel, message, custom_id))
+        # What shows something else afterwards can't be pressed again.
+        if records[-1]["messages"][-1:] and records[-1]["messages"][-1]["id"] == message:
+            return records
     for value in sorted(set(chosen)):
         records.append(await page.select(person, channel, message, select, [value]))
         # What shows something else afterwards can't be chosen from again.

@@ -96,7 +96,7 @@ async def test_after_a_loss_of_power_every_container_is_known_and_the_channel_to
     await in_step(lab, engine)
     assert (await fetch(address))[0] == 200
     for row in (up, pulling):
-        card = await lab.card(row, lambda text: "🟢" in text and "http" in text, within_s=20)
+        card = await lab.card(row, lambda text: "🟢" in text and "http" in text)
         assert (await fetch(addresses(text_of(card))[0]))[0] == 200
     # It is the answer to the command that goes on, not another message.
     assert (await lab.card(pulling))["id"] == pulled["messages"][0]["id"]
@@ -170,6 +170,6 @@ async def test_a_launch_goes_on_whenever_the_power_goes(
     await page.clear_faults()
     await bot.start()
     await lab.until(row, "running", within_s=60, ready=True)
-    card = await lab.card(row, lambda text: "🟢" in text and "http" in text, within_s=20)
+    card = await lab.card(row, lambda text: "🟢" in text and "http" in text)
     assert (await fetch(addresses(text_of(card))[0]))[0] == 200
     await in_step(lab, engine)

@@ -10,10 +10,10 @@ import docker
 import pytest
 import pytest_asyncio
 
-from bot.lab.errors import HostUnreachable
+from bot.lab.errors import HostUnreachable, NameTaken
 from tests.end_to_end.driver import Json, Page, Playground, until
 from tests.end_to_end.lab import REPOSITORY, addresses, answers, clock, fetch, make_lab, up
-from tests.end_to_end.process import Bot, running
+from tests.end_to_end.process import LONGER_THAN_DISCORD_WAITS_S, Bot, running
 from tests.end_to_end.talk import controls, said, text_of
 from tests.lab.engine import PrivateEngine, Recipe, archive, private_engine
 
@@ -64,6 +64,34 @@ async def bot(
         await up(bot)
         yield bot
     assert not bot.troubles()
+
+
+async def test_launches_on_a_busy_disk_are_answered_all_the_same(page: Page, bot: Bot):
+    lab = await make_lab(page, bot)
+    talk = lab.talk
+    _ = talk.words
+    await lab.up(talk.speaker, "web", name="there")
+    visitor = talk.attendees[0]
+    with bot.disk_busy():
+        asking = asyncio.gather(
+            page.slash(talk.speaker, talk.channel, "container run", image="web", name="late"),
+            page.slash(talk.moderator, talk.channel, "container run", image="web", name="there"),
+            page.slash(visitor, talk.channel, "container run", image="web"),
+            page.slash(talk.moderator, talk.channel, "lab close"),
+        )
+        await asyncio.sleep(LONGER_THAN_DISCORD_WAITS_S)
+    late, taken, refused, closed = await asking
+    assert {one["state"] for one in (late, taken, refused, closed)} == {"replied"}
+    assert all(one["ephemeral"] for one in (late, taken, refused, closed))
+    assert said(taken) == _(NameTaken.message, name="there")
+    # Discord was asked for patience privately, so the card is a message of its own.
+    assert "late" in said(late)
+    row = await lab.until(next(one for one in lab.rows() if one["name"] == "late"), "running")
+    card = await lab.card(row, lambda text: "http" in text)
+    assert card["id"] in [one["id"] for one in await page.history(visitor, talk.channel)]
+    assert card["id"] != late["messages"][0]["id"]
+    for name in ("there", "late"):
+        await lab.told(talk.speaker, "container remove", name=name)
 
 
 async def test_with_a_hung_engine_people_are_told_at_once_and_questions_go_on(

@@ -10,6 +10,7 @@ import pytest
 from tests.end_to_end.driver import ROOT, Json, Page, until
 from tests.end_to_end.process import Bot
 from tests.end_to_end.talk import Talk, controls, make_talk, said, text_of
+from tests.patience import LONG_SECONDS
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -99,7 +100,7 @@ async def posted(talk: Talk, source: str) -> Json:
     return record
 
 
-async def stand(talk: Talk, *, within_s: float = 20.0) -> None:
+async def stand(talk: Talk, *, within_s: float = LONG_SECONDS) -> None:
     """Wait until the last revision is posted."""
 
     def look() -> bool:
@@ -190,7 +191,7 @@ async def test_a_crash_in_mid_post_leaves_nothing_half_and_nothing_twice(
     await talk.start()
     source = "\n\n".join(
         f"## 第{n}章\n\n" + "\n".join(f"- {n}の{i}番目。" + "大事な話。" * 20 for i in range(14))
-        for n in range(1, 9)
+        for n in range(1, 41)
     )
     posting = page.post(
         "slash",
@@ -200,10 +201,10 @@ async def test_a_crash_in_mid_post_leaves_nothing_half_and_nothing_twice(
         options={"file": _file(source)},
         wait=False,
     )
-    await until(lambda: _sent(talk) >= 3, within_s=15)
+    await until(lambda: _sent(talk) >= 3)
     await bot.kill()
     posting.cancel()
-    assert _sent(talk) < 9
+    assert _sent(talk) < 41
 
     await bot.start()
 
@@ -236,7 +237,7 @@ async def test_answers_show_up_in_the_notes_while_the_talk_goes_on(page: Page, b
     async def look() -> bool:
         return "- VT-x\n  - CPU の機能" in "\n".join(await content(talk))
 
-    await until(look, within_s=15)
+    await until(look)
     shown = "\n".join(await content(talk))
     assert shown.index("質問タイム") < shown.index("Q. なぜ速いのですか？")
 

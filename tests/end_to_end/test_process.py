@@ -44,10 +44,11 @@ async def test_it_stops_when_asked_and_loses_nothing(page: Page, bot: Bot, numbe
     await asyncio.gather(*sent)
     began = time.monotonic()
     assert await bot.stop(number) == 0
-    assert time.monotonic() - began < 5
+    # What service managers and `docker stop` wait for before they kill.
+    assert time.monotonic() - began < 10
     late = await talk.ask(talk.attendees[0], "Q. 停止中の質問")
     await bot.start()
-    await until(lambda: len(talk.questions("open")) == 31, within_s=10)
+    await until(lambda: len(talk.questions("open")) == 31)
     assert len({row["body"] + str(row["author_id"]) for row in talk.questions()}) == 31
     await talk.marked(late, TAKEN)
 
@@ -103,7 +104,7 @@ async def test_a_backup_in_the_middle_of_a_burst_is_whole(page: Page, bot: Bot, 
             (talk.session_id,),
         ).fetchone()
     assert questions == highest == asked == following - 1 > 0
-    await until(lambda: len(talk.questions()) == 200, within_s=15)
+    await until(lambda: len(talk.questions()) == 200)
 
 
 async def test_a_bad_setting_is_named(playground: Playground, tmp_path: Path):

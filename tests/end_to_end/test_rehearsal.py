@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.driver import Page, launch, until
-from tests.end_to_end.lab import lab_bot, lab_file
+from tests.end_to_end.lab import guest_lab_file, lab_bot, lab_file
 from tests.end_to_end.process import Bot, running
 from tests.end_to_end.talk import text_of
 
@@ -19,17 +19,18 @@ pytestmark = pytest.mark.slow
 @asynccontextmanager
 async def rehearsing(data: Path, file: Path | None) -> AsyncIterator[tuple[Bot, Page]]:
     """Play the sample talk fast, with a lab or without one."""
-    options = ("--rehearse", "--rehearse-speed", "20")
+    options = ("--rehearse", "--rehearse-speed", "60")
     async with launch(*options, empty=False) as playground, playground.connect() as page:
         made = running(playground, data) if file is None else lab_bot(playground, data, file)
         async with made as bot:
             await page.bot_online()
 
             def ended() -> bool:
+                assert not playground.complaints, playground.complaints
                 rows = bot.rows("SELECT ended_at, follow_up_id FROM sessions")
                 return any(all(row.values()) for row in rows)
 
-            await until(ended, within_s=90)
+            await until(ended, within_s=180)
             yield bot, page
         assert not bot.troubles()
 
@@ -70,3 +71,20 @@ async def test_the_sample_talk_shows_a_container_where_there_is_a_lab(tmp_path: 
         channel = str(demo["channel_id"])
         card = await page.message(speaker, channel, lambda one: "⚫ demo" in text_of(one))
         assert not card["flags"] & 64
+
+
+@pytest.mark.timeout(300)
+async def test_the_sample_talk_shows_a_guest_where_there_is_a_hypervisor(tmp_path: Path):
+    file = guest_lab_file(tmp_path, more='[lease]\ngrace = "0s"\nstop_grace = "1s"')
+    async with rehearsing(tmp_path, file) as (bot, page):
+        (box,) = bot.rows("SELECT * FROM instances WHERE name = 'box'")
+        assert (box["kind"], box["template"]) == ("guest", "tiny")
+        assert box["ready_at"]
+        speaker, channel = str(box["owner_id"]), str(box["channel_id"])
+        # The picture stands in the channel for everybody.
+        await page.message(speaker, channel, lambda one: "🖥" in text_of(one))
+
+        def gone() -> bool:
+            return not bot.rows("SELECT * FROM instances WHERE ended_at IS NULL")
+
+        await until(gone, within_s=60)

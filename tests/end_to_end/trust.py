@@ -25,6 +25,7 @@ Json = dict[str, Any]
 
 DESCRIPTION = Path(__file__).parents[2].parent / "shared" / "discord-api-spec" / "openapi.json"
 _URI = "urn:discord"
+_THREAD_THERE = 160004
 _METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -56,9 +57,13 @@ class Description:
         ]
         self._held: dict[tuple[str, str, str], list[str]] = {}
 
-    def problems(self, requests: Iterable[Json]) -> list[str]:
-        """Say what is wrong with some requests, each kind of trouble once."""
+    def problems(self, requests: Iterable[Json], *, was_killed: bool = False) -> list[str]:
+        """Say what is wrong with some requests, each kind of trouble once.
+
+        A bot that `was_killed` may open a thread anew that it opened before.
+        """
         found: dict[str, None] = {}
+        opened: set[str] = set()
         for request in requests:
             method, path = request["method"].lower(), request["path"]
             operation = self._operation(method, path)
@@ -71,7 +76,10 @@ class Description:
                     found[f"{where}: there is no query {name!r}"] = None
             for problem in self._body_problems(operation, request):
                 found[f"{where}: {problem}"] = None
-            if request["status"] in {400, 405} and not _answered_before(request):
+            again = was_killed and path in opened and _code(request) == _THREAD_THERE
+            if request["status"] == 201 and path.endswith("/threads"):
+                opened.add(path)
+            if request["status"] in {400, 405} and not _answered_before(request) and not again:
                 found[f"{where}: {request['status']} {json.dumps(request['response'])}"] = None
         return list(found)
 
@@ -144,7 +152,11 @@ def _shape(node: Any, name: str = "") -> Any:
 
 def _answered_before(request: Json) -> bool:
     """Whether an interaction was answered by a try that the wire made look like a failure."""
-    return (request["response"] or {}).get("code") == 40060
+    return _code(request) == 40060
+
+
+def _code(request: Json) -> int | None:
+    return (request["response"] or {}).get("code")
 
 
 # Alternatives of which a good body may be more than one: a webhook's message, of which the
@@ -198,11 +210,11 @@ def description() -> Description | None:
     return Description(json.loads(DESCRIPTION.read_text()))
 
 
-def hold_against_description(requests: list[Json]) -> None:
+def hold_against_description(requests: list[Json], *, was_killed: bool = False) -> None:
     """Fail if a request isn't as Discord describes it; skip where the description is absent."""
     described = description()
     if described is None:
         pytest.skip(f"Discord's API description is not at {DESCRIPTION}")
     assert requests
-    problems = described.problems(requests)
+    problems = described.problems(requests, was_killed=was_killed)
     assert not problems, "\n".join(problems)

@@ -45,7 +45,7 @@ CONTAINER: dict[str, Any] = {
         "Ulimits": [{"Name": "nofile", "Soft": 1024, "Hard": 4096}],
         "OomScoreAdj": 500,
         "ReadonlyRootfs": True,
-        "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1048576"},  # noqa: S108
+        "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=1048576"},
     },
     "NetworkingConfig": {"EndpointsConfig": {"study-abc123-n1": {"Aliases": ["web-1"]}}},
 }

@@ -97,7 +97,7 @@ def spec(name: str, **changes: object) -> ContainerSpec:
         "labels": LABELS,
         "capabilities": ("CHOWN",),
         "command": ("sleep", "60"),
-        "writable": ("/tmp",),  # noqa: S108 - inside the container
+        "writable": ("/tmp",),
         "volumes": ("/data",),
     }
     return ContainerSpec(**{**given, **changes})  # pyright: ignore[reportArgumentType]

@@ -294,7 +294,7 @@ NETWORKS: list[dict[str, Any]] = [
     {"Options": {BRIDGE: "sblc0123456789ab"}},
     {"Options": {BRIDGE: "sblcp0123456789a"}},
     {"Options": {BRIDGE: "sblc1", "parent": "eth0"}},
-    {"Options": {BRIDGE: "sblc1", "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0"}},  # noqa: S104
+    {"Options": {BRIDGE: "sblc1", "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0"}},
     {"IPAM": None},
     {"IPAM": {"Config": []}},
     {"IPAM": {"Driver": "other", "Config": [{"Subnet": "10.213.0.16/28"}]}},

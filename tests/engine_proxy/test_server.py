@@ -16,6 +16,7 @@ from bot.engine_proxy.schema import serialise
 from bot.engine_proxy.settings import Rules
 from bot.engine_proxy.wire import BODY_MOST, HEAD_MOST
 from tests.engine_proxy.conftest import CONTAINER, LABEL, NETWORK
+from tests.patience import LONG_SECONDS
 
 OURS, THEIRS, FORGED = "a" * 64, "b" * 64, "c" * 64
 CONFINED = {"CapDrop": ["ALL"], "NetworkMode": "study-abc123-n1"}
@@ -111,7 +112,7 @@ async def send(socket: Path, data: bytes) -> bytes:
     reader, writer = await asyncio.open_unix_connection(socket)
     try:
         writer.write(data)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_SECONDS):
             return await reader.read()
     finally:
         writer.close()
@@ -297,7 +298,7 @@ async def test_an_answer_arrives_as_the_engine_sends_it(socket: Path, engine: En
     engine.answer = bit_by_bit
     reader, writer = await asyncio.open_unix_connection(socket)
     writer.write(request("POST", "/images/create?fromImage=nginx&tag=1"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await reader.readuntil(b"first")
         goes_on.set()
         assert await reader.read() == b"second"
@@ -345,7 +346,7 @@ async def test_when_the_client_leaves_the_engine_stops_too(socket: Path, engine:
         engine.left.clear()
         reader, writer = await asyncio.open_unix_connection(socket)
         writer.write(request("POST", "/images/create?fromImage=nginx&tag=1"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LONG_SECONDS):
             await engine.asked.wait()
             writer.close()
             await engine.left.wait()
@@ -362,7 +363,7 @@ async def test_a_client_with_no_more_to_say_still_hears(socket: Path, engine: En
     reader, writer = await asyncio.open_unix_connection(socket)
     writer.write(request("GET", "/info"))
     writer.write_eof()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         assert await reader.read() == OK
     writer.close()
 

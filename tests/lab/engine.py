@@ -13,6 +13,7 @@ import docker
 import pytest
 import requests
 
+from bot.errors import StudyBotError
 from bot.lab.drivers import LABEL_INSTALLATION, ContainerSpec, Network
 from bot.lab.drivers.docker import DockerDriver
 from bot.lab.model import HostSettings, Resources
@@ -35,6 +36,12 @@ __all__ = [
 ]
 
 MIB = 1024**2
+# A shell's command. Bit by bit: what lies about until the end, the kernel may write meanwhile for
+# somebody else who syncs, and it counts for whoever writes.
+WRITE_50_MIB = (
+    "for i in $(seq 0 49); do"
+    " dd if=/dev/zero of=/x bs=1M count=1 seek=$i conv=fsync,notrunc || exit; done"
+)
 
 
 def engine_address() -> str:
@@ -96,7 +103,7 @@ class Bench:
             "labels": {LABEL_INSTALLATION: self.installation},
             "capabilities": ("CHOWN", "SETUID", "SETGID"),
             "command": command,
-            "writable": ("/tmp",),  # noqa: S108 - inside a container
+            "writable": ("/tmp",),
         }
         return ContainerSpec(**(values | changes))  # type: ignore[arg-type]
 
@@ -132,8 +139,9 @@ class Bench:
         for network in self.client.networks.list(filters=label):
             network.remove()
         for reference in self._references:
-            with contextlib.suppress(docker.errors.APIError):
-                self.client.images.remove(reference, force=True)
+            # With what a mirror leaves of it, too.
+            with contextlib.suppress(StudyBotError):
+                self.driver.remove_image(reference)
         self.client.close()
         self.driver.close()
 

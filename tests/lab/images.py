@@ -44,7 +44,7 @@ def archive(recipe: Recipe) -> bytes:
     """Make what `docker load` takes. The same recipe gives the same image."""
     layers = [_busybox_layer(recipe.programs)]
     for number, size in enumerate(recipe.extra_layers):
-        noise = random.Random(f"{recipe.seed}/{number}").randbytes(size)  # noqa: S311 - to be the same each time
+        noise = random.Random(f"{recipe.seed}/{number}").randbytes(size)
         layers.append(_layer({f"noise-{number}": noise}))
     config = {
         "architecture": recipe.architecture,

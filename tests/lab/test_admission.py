@@ -7,7 +7,6 @@ import pytest
 from bot.lab import LabRole, Port, Resources, State
 from bot.lab.admission import check_person, room
 from bot.lab.errors import NoPortFree, OneLaunchAtATime, TooManyInstances, TooMuch
-from bot.lab.hosts import Host
 from bot.lab.launching import assign
 from bot.lab.model import RoleLimits
 from tests.lab.things import GB, MB, SMALL, facts, instance, settings
@@ -23,6 +22,8 @@ ATTENDEE = RoleLimits(
     extensions=2,
     outward=False,
     plain_images=False,
+    guests=1,
+    in_all=9,
 )
 
 
@@ -94,26 +95,26 @@ def test_all_of_a_persons_together_may_be_so_large():
 
 
 class TestPorts:
-    host = Host(settings(port_first=30000, port_last=30002), driver=None)
+    SPAN = range(30000, 30003)
 
     def test_a_wish_in_the_range_is_granted(self):
-        (given,) = assign((Port(80, 30002),), set(), frozenset(), self.host)
+        (given,) = assign((Port(80, 30002),), set(), frozenset(), self.SPAN)
         assert given == Port(80, 30002)
 
     def test_a_wish_below_the_range_is_only_a_wish(self):
-        (given,) = assign((Port(80, 80),), set(), frozenset(), self.host)
+        (given,) = assign((Port(80, 80),), set(), frozenset(), self.SPAN)
         assert given == Port(80, 30000)
 
     def test_what_is_taken_is_chosen_around(self):
         taken = {(30000, "tcp")}
-        given = assign((Port(80),), taken, frozenset({30001}), self.host)
+        given = assign((Port(80),), taken, frozenset({30001}), self.SPAN)
         assert given == (Port(80, 30002),)
 
     def test_two_ports_get_two(self):
-        given = assign((Port(80), Port(443)), set(), frozenset(), self.host)
+        given = assign((Port(80), Port(443)), set(), frozenset(), self.SPAN)
         assert len({port.host for port in given}) == 2
 
     def test_a_full_range_is_said(self):
         taken = {(number, "tcp") for number in range(30000, 30003)}
         with pytest.raises(NoPortFree):
-            assign((Port(80),), taken, frozenset(), self.host)
+            assign((Port(80),), taken, frozenset(), self.SPAN)

@@ -82,18 +82,22 @@ def test_the_defaults_are_those_of_the_issue():
     assert catalogue.limits[LabRole.ATTENDEE] == RoleLimits(
         instances=1,
         each=Resources(0.5, 256 * MB, GB, 256),
-        cpus=0.5,
-        memory_bytes=256 * MB,
-        disk_bytes=GB,
+        cpus=1.5,
+        memory_bytes=768 * MB,
+        disk_bytes=5 * GB,
         lifetime=60 * minutes,
         extension=30 * minutes,
         extensions=2,
         outward=False,
         plain_images=False,
+        guests=1,
+        guest_each=Resources(1.0, 512 * MB, 4 * GB, 256),
+        in_all=2,
     )
     speaker = catalogue.limits[LabRole.SPEAKER]
     assert (speaker.instances, speaker.cpus, speaker.lifetime) == (6, 4, None)
     assert (speaker.memory_bytes, speaker.disk_bytes) == (8 * GB, 40 * GB)
+    assert (speaker.guests, speaker.in_all) == (6, 6)
     assert speaker.outward
     assert speaker.plain_images
     assert catalogue.limits[LabRole.MODERATOR] == speaker
@@ -149,7 +153,7 @@ def test_a_host_is_what_the_operator_described(folder: Path):
             name="big-1",
             docker="tcp://lab.example.org:2376",
             tls_folder=str(tls),
-            bind_address="0.0.0.0",  # noqa: S104
+            bind_address="0.0.0.0",
             public_name="lab.example.org",
             port_first=20000,
             port_last=20010,
@@ -250,7 +254,7 @@ def test_totals_follow_the_number_of_instances_unless_they_are_written(folder: P
         folder, '[limits.attendee]\ninstances = 3\nmemory = "512M"\ntotal_disk = "2G"\n'
     )
     limits = catalogue.limits[LabRole.ATTENDEE]
-    assert (limits.cpus, limits.memory_bytes, limits.disk_bytes) == (1.5, 1536 * MB, 2 * GB)
+    assert (limits.cpus, limits.memory_bytes, limits.disk_bytes) == (2.5, 2048 * MB, 2 * GB)
 
 
 def test_a_table_with_one_key_keeps_the_defaults_of_the_others(folder: Path):

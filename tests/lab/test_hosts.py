@@ -126,3 +126,32 @@ async def test_what_was_away_is_proven_anew_before_it_serves_attendees(
     shown.set()
     await back
     assert (await here.until(attendee, State.RUNNING)).host == "one"
+
+
+async def test_a_host_that_was_too_busy_for_its_probes_is_looked_at_again_soon(
+    here: LabWorld, monkeypatch: pytest.MonkeyPatch
+):
+    stands = [False, False, True]
+    looks: list[bool] = []
+
+    def check(*_given: object) -> Proof:
+        looks.append(stands[len(looks)])
+        return Proof((Finding("rules", is_good=looks[-1], text="The rules."),))
+
+    monkeypatch.setattr("bot.lab.proving.check_host", check)
+    monkeypatch.setattr("bot.lab.proving._AGAIN_SECONDS", 0.05)
+    (host,) = here.lab.hosts
+    await here.lab.proving.prove(host)
+    assert not host.is_proven
+    await here.lab.proving.prove_due(here.lab.hosts)
+    assert len(looks) == 1  # not at once
+    await asyncio.sleep(0.06)
+    await here.lab.proving.prove_due(here.lab.hosts)
+    await asyncio.sleep(0.06)
+    await here.lab.proving.prove_due(here.lab.hosts)
+    assert len(looks) == 2  # and after each failure twice as long
+    await asyncio.sleep(0.06)
+    await here.lab.proving.prove_due(here.lab.hosts)
+    assert host.is_proven
+    await here.lab.proving.prove_due(here.lab.hosts)
+    assert len(looks) == 3  # what holds is looked at again after a while

@@ -28,13 +28,14 @@ from bot.lab.errors import (
     NotRunning,
     NotYours,
 )
-from bot.lab.hosts import Host
+from bot.lab.hosts import AnyHost
 from bot.lab.spec import engine_name
 from bot.sessions import ENDED
 from bot.timeline import Delivery
 from tests.end_to_end.driver import until
 from tests.lab.things import SMALL
 from tests.lab.world import LabWorld, lab_world
+from tests.patience import LONG_SECONDS
 from tests.storage.world import ALICE, BOB, MODERATOR, SPEAKER
 
 
@@ -195,7 +196,7 @@ class TestRestarts:
             monkeypatch.setattr(driver, method, dies)
             monkeypatch.setattr("bot.lab.launching.Launcher._launch", _dying(here))
             instance = await here.ask(ALICE, "nginx")
-            await asyncio.wait_for(reached.wait(), 5)
+            await asyncio.wait_for(reached.wait(), LONG_SECONDS)
             monkeypatch.setattr(driver, method, done)
             assert (await here.now(instance)).state is State.LAUNCHING
         monkeypatch.undo()
@@ -298,7 +299,7 @@ class TestFollowing:
         assert (await here.now(instance)).state is State.STOPPED
         assert await here.world.events(events.DIED) == []
         with pytest.raises(NotRunning):
-            await here.lab.instances.execute(stopped, ALICE, ("id",))
+            await here.lab.insides.execute(stopped, ALICE, ("id",))
 
     async def test_looking_while_somebody_stops_it_disturbs_nothing(self, here: LabWorld):
         instance = await here.run(ALICE)
@@ -392,8 +393,8 @@ class TestStaff:
 
     async def test_every_deed_is_on_the_record(self, here: LabWorld):
         instance = await here.run(ALICE)
-        await here.lab.instances.logs(instance, ALICE, lines=10)
-        await here.lab.instances.execute(instance, ALICE, ("echo", "hello"))
+        await here.lab.insides.logs(instance, ALICE, lines=10)
+        await here.lab.insides.execute(instance, ALICE, ("echo", "hello"))
         await here.lab.instances.restart(instance, ALICE)
         await here.lab.instances.remove(instance, ALICE, reasons.REMOVED)
         kinds = [event.kind for event in await here.world.events(*events.AUDITED)]
@@ -417,7 +418,7 @@ class TestStaff:
         instance = await here.run(ALICE)
         await here.lab.instances.remove(instance, ALICE, reasons.REMOVED)
         with pytest.raises(ContainerGone):
-            await here.lab.instances.logs(await here.now(instance), ALICE, lines=1)
+            await here.lab.insides.logs(await here.now(instance), ALICE, lines=1)
 
 
 class TestErasing:
@@ -448,12 +449,11 @@ class _Killed(BaseException):
 
 
 def _dying(here: LabWorld):
-    steps = here.lab.launcher._steps
+    works = here.lab.launcher._works
 
-    async def launch(_self: Launcher, instance: Instance, host: Host) -> None:
-        template = here.lab.catalogue.templates["nginx"]
+    async def launch(_self: Launcher, instance: Instance, host: AnyHost) -> None:
         with contextlib.suppress(_Killed):
-            await steps.launch(instance, template, host, here.lab.launcher._other_ports)
+            await works[instance.kind].launch(instance, host, here.lab.launcher._other_ports)
 
     return launch
 

@@ -22,7 +22,10 @@ from bot.lab.access import Access
 from bot.lab.audit import Audit
 from bot.lab.directory import Directory
 from bot.lab.drivers.fake import Offered
+from bot.lab.guests import Guests
+from bot.lab.insides import Insides
 from bot.lab.keeper import Keeper
+from bot.lab.keys import SshKeys
 from bot.lab.standing import Standings
 from bot.sessions import NewSession, Session
 from tests.lab.world import LabWorld
@@ -32,6 +35,11 @@ ZOE = Person(600, "Zoe", manages_guild=True, manages_messages=True)
 ZOE_ELSEWHERE = Person(600, "Zoe")
 OTHER, BANNED = Person(601, "Other"), Person(602, "Banned")
 SECRET = "bsecret"
+# A key of Zoe's in each guild.
+KEYS = {
+    1: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGu7WVGDxJqbj4Uaclu/iFteblYokkmeMbqhqM6iYFeW",
+    2: "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDtqJ7zOtqQtYqOtCvo0XvDNMd0yfDo1xYkJSFpTzCFy",
+}
 # Neither is in any other table than these.
 TABLES = {
     "instances": "guild_id = ?",
@@ -39,6 +47,7 @@ TABLES = {
     "lab_networks": "session_id IN (SELECT id FROM sessions WHERE guild_id = ?)",
     "lab_closings": "guild_id = ?",
     "lab_bans": "guild_id = ?",
+    "ssh_keys": "guild_id = ?",
     "events": "guild_id = ?",
 }
 
@@ -70,6 +79,7 @@ async def filled(here: LabWorld, guild_id: int, word: str) -> Full:
         for person in (zoe, OTHER)
     ]
     await here.lab.access.set_banned(guild_id, BANNED.id, staff, banned=True)
+    await here.lab.keys.add(guild_id, zoe, KEYS[guild_id], f"{word}-key")
     if guild_id == 2:
         await here.lab.access.set_closed(guild_id, staff, closed=True)
     return Full(session, own, other)
@@ -77,7 +87,7 @@ async def filled(here: LabWorld, guild_id: int, word: str) -> Full:
 
 async def rows_of(here: LabWorld, guild_id: int) -> Any:
     found = {
-        name: await here.world.rows(f"SELECT * FROM {name} WHERE {where}", guild_id)  # noqa: S608
+        name: await here.world.rows(f"SELECT * FROM {name} WHERE {where}", guild_id)
         for name, where in TABLES.items()
     }
     number = str(guild_id)
@@ -117,6 +127,7 @@ CALLS: dict[str, Call] = {
     "Audit.latest": lambda w, a, b: w.lab.audit.latest(1, ZOE, about=OTHER.id),
     "Directory.load": lambda w, a, b: w.lab.directory.load(),
     "Directory.theirs": lambda w, a, b: w.lab.directory.theirs(1, ZOE),
+    "Directory.seen": lambda w, a, b: w.lab.directory.seen(1, ZOE),
     "Images.local": lambda w, a, b: w.lab.images.local(1),
     "Images.search": lambda w, a, b: w.lab.images.search(1, SECRET),
     "Images.names_for": lambda w, a, b: w.lab.images.names_for(a.session, ZOE),
@@ -134,10 +145,13 @@ CALLS: dict[str, Call] = {
     "Launcher.request": lambda w, a, b: w.lab.launcher.request(request(a, name="mine")),
     "Keeper.clear": lambda w, a, b: w.lab.keeper.clear(a.session, ZOE),
     "Standings.now": lambda w, a, b: w.lab.standings.now(1),
+    "SshKeys.of": lambda w, a, b: w.lab.keys.of(1, ZOE.id),
+    "SshKeys.add": lambda w, a, b: w.lab.keys.add(1, ZOE, KEYS[2], "new"),
+    "SshKeys.remove": lambda w, a, b: w.lab.keys.remove(1, ZOE, f"{SECRET}-key"),
 }
 
 CLOCKWORK = "called by the clock or at a start, for all guilds alike"
-OF_HOSTS = "images belong to hosts, not to guilds"
+OF_HOSTS = "images, templates and ISOs belong to hosts, not to guilds"
 GIVEN = "takes what was found by its guild before: Instances.get, named, mine; SessionService.get"
 EXEMPT = {
     "Access.is_staff": GIVEN,
@@ -150,11 +164,30 @@ EXEMPT = {
     "Images.known": OF_HOSTS,
     "Images.refresh_names": CLOCKWORK,
     "Instances.shown_to_all": CLOCKWORK,
+    "Instances.up": CLOCKWORK,
     **{
         f"Instances.{name}": GIVEN
         for name in (
-            *("execute", "extend", "figures", "freeze", "logs", "of_session", "processes"),
-            *("publish", "remove", "require_staff", "restart", "start", "stop", "thaw"),
+            *("at", "change", "disk_used", "extend", "figures", "freeze", "of_session", "publish"),
+            *("remove", "require_staff", "restart", "start", "stop", "thaw"),
+        )
+    },
+    **{f"Insides.{name}": GIVEN for name in ("execute", "logs", "processes")},
+    "Guests.isos": OF_HOSTS,
+    "Guests.templates": OF_HOSTS,
+    **{
+        f"Guests.{name}": GIVEN
+        for name in (
+            *(
+                "console",
+                "execute",
+                "create_snapshot",
+                "delete_snapshot",
+                "force_stop",
+                "pause",
+                "press",
+            ),
+            *("reboot", "resume", "revert", "screen", "snapshots", "stop", "system", "type_text"),
         )
     },
     "Launcher.cancel": GIVEN,
@@ -170,12 +203,13 @@ EXEMPT = {
     "Keeper.tick": CLOCKWORK,
 }
 # What names something of the other guild outright must be refused or find nothing.
-REFUSED = {"Instances.get", "Instances.named"}
+REFUSED = {"Instances.get", "Instances.named", "SshKeys.remove"}
 EMPTY = {"Instances.peek", "Access.is_closed", "Access.is_banned"}
 
 
 def test_every_public_method_is_here():
     rooms = (Access, Audit, Directory, Images, Instances, Launcher, Keeper, Standings)
+    rooms += (SshKeys, Insides, Guests)
     methods = {
         f"{room.__name__}.{name}"
         for room in rooms
@@ -200,7 +234,7 @@ async def test_nothing_of_the_other_guild_shows_or_changes(here: LabWorld, name:
     except StudyBotError as error:
         refusal = error
     # Whoever types a name is told that name.
-    assert SECRET not in str(refusal).replace(b.own.name, "")
+    assert SECRET not in str(refusal).replace(b.own.name, "").replace(f"{SECRET}-key", "")
     assert refusal is not None or name not in REFUSED
     if name in EMPTY:
         assert not result

@@ -77,7 +77,7 @@ def test_every_key_and_default_is_explained(page: str, heading: str, models: lis
     if not heading:
         heading = next(iter(one for one in sections if "guilds" in sections[one]))
     explained = {
-        key: cells for key, cells in sections[heading].items() if re.fullmatch(r"[a-z_]+", key)
+        key: cells for key, cells in sections[heading].items() if re.fullmatch(r"[a-z_0-9]+", key)
     }
     columns = models[:2]
     expected = {
@@ -119,15 +119,18 @@ def test_both_languages_name_the_same_capabilities_folders_and_patterns(page: st
 
 # Shown with a value that is no default, because there is none or to show how it is written.
 SHOWN = {
-    "docker", "tls", "public_name", "mirror", "name", "image", "description", "ports", "command",
-    "environment", "cpus", "memory", "disk", "runtime", "add_capabilities", "drop_capabilities",
-    "writable",
+    "docker", "libvirt", "tls", "public_name", "mirror", "name", "image", "description", "ports",
+    "command", "environment", "cpus", "memory", "disk", "runtime", "add_capabilities",
+    "drop_capabilities", "writable",
 }  # fmt: skip
 
 
 def example_with_comments_removed() -> str:
     """Return the example with every `# key = value` in force, but for other ways to an engine."""
     text = re.sub(r"^# docker = .*\n", "", EXAMPLE, flags=re.MULTILINE)
+    text = re.sub(r"^#   ", "", text, flags=re.MULTILINE)
+    text = text.replace('128 hexadecimal digits"\nsystem', "0" * 128 + '"\nsystem')
+    text = text.replace("https://…/SHA512SUMS", "https://example.org/SHA512SUMS")
     return re.sub(r"^# (?=\w+ = )", "", text, flags=re.MULTILINE)
 
 
@@ -138,6 +141,9 @@ def test_every_key_stands_in_the_example():
         "": content,
         "`[[hosts]]`": content["hosts"][0],
         "`[[templates]]`": content["templates"][0],
+        "`[[guests]]`": {key for guest in content["guests"] for key in guest},
+        # Written as for a guest's image.
+        "`[[isos]]`": {key for iso in content["isos"] for key in (*iso, "sha512")},
         "`[limits.attendee]`, `[limits.speaker]`, `[limits.moderator]`": limits["attendee"],
     }
     for heading, models in tables().items():

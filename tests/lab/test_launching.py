@@ -37,7 +37,9 @@ from bot.lab.errors import (
     TooNewHere,
     WrongArchitecture,
 )
+from bot.localization import words
 from bot.sessions import SessionEnded
+from cogs.lab.stages import launch_lines
 from tests.end_to_end.driver import until
 from tests.lab.things import GB, MB, facts
 from tests.lab.world import FILE, LabWorld, lab_world
@@ -254,6 +256,26 @@ async def test_an_engine_that_is_down_is_said_at_once(here: LabWorld):
         await here.ask(SPEAKER)
 
 
+async def test_who_waits_when_the_engine_goes_down_is_told_and_starts_when_it_is_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with lab_world(tmp_path / "db", monkeypatch, queue=False) as here:
+        instance = await here.ask(SPEAKER)
+        here.driver.is_down = True
+        await here.look()
+        launching = asyncio.create_task(here.lab.launcher.run())
+        progress = here.lab.launcher.progress
+        await until(lambda: (now := progress.get(instance.id)) and now.is_cut_off)
+        told = launch_lines(await here.now(instance), progress.get(instance.id), words("en"))
+        assert "can't be reached" in told
+        assert "number 1 in the queue" in told
+        here.driver.is_down = False
+        await here.look()
+        assert (await here.until(instance, State.RUNNING)).reason is None
+        launching.cancel()
+        await asyncio.gather(launching, return_exceptions=True)
+
+
 @pytest.mark.parametrize("error", [DiskFull(), WrongArchitecture(image="x", theirs="a", ours="b")])
 @pytest.mark.parametrize("method", ["create", "start"])
 async def test_a_launch_that_fails_leaves_nothing(here: LabWorld, method: str, error: Exception):
@@ -316,7 +338,7 @@ async def test_room_for_eight_of_twenty(tmp_path: Path, monkeypatch: pytest.Monk
     engine = {"one": FakeDriver(facts(memory_bytes=memory, cpus=16))}
     async with lab_world(tmp_path / "db", monkeypatch, drivers=engine) as here:
         asked = await asyncio.gather(*(here.ask(person) for person in PEOPLE))
-        await until(lambda: len(here.names()) == 8 and not here.lab.launcher.busy, within_s=10)
+        await until(lambda: len(here.names()) == 8 and not here.lab.launcher.busy)
         now = [await here.now(one) for one in asked]
         assert [one.state for one in now].count(State.RUNNING) == 8
         waiting = [one for one in now if one.state is State.QUEUED]

@@ -55,7 +55,7 @@ def test_a_made_up_name_is_new_and_could_have_been_typed(rng: random.Random, tak
 
 def test_when_all_are_taken_a_number_tells_them_apart():
     taken = {f"{mood}-{thing}" for mood in MOODS for thing in THINGS}
-    rng = random.Random(1)  # noqa: S311 - the test shall do the same each time
+    rng = random.Random(1)
     for _ in range(50):
         name = friendly_name(taken, rng)
         assert name not in taken

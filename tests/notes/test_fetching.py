@@ -13,8 +13,8 @@ from aiohttp.abc import ResolveResult
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bot.addresses import is_public
 from bot.notes import Fetcher, FileTooBig, NotText, SourceProblem
-from bot.notes.addresses import is_public
 from bot.notes.errors import (
     AddressRefused,
     BadAddress,
@@ -91,7 +91,7 @@ def text(body: str | bytes, **more: Any) -> web.Response:
 @pytest.mark.parametrize(
     "address",
     [
-        *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.0.0.1", "172.16.3.4", "192.168.1.1"),  # noqa: S104
+        *("127.0.0.1", "127.8.9.1", "0.0.0.0", "10.0.0.1", "172.16.3.4", "192.168.1.1"),
         *("169.254.169.254", "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
         *("192.0.2.1", "198.18.0.1", "::", "::1", "fe80::1", "fe80::1%eth0", "fc00::1"),
         *("fd12:3456::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2001:db8::1"),
@@ -119,7 +119,7 @@ def test_wrapping_an_address_in_ipv6_gains_nothing(address: Any):
 @pytest.mark.parametrize(
     "host",
     [
-        *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "0.0.0.0"),  # noqa: S104
+        *("127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "[::1]", "0.0.0.0"),
         *("[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "169.254.169.254"),
     ],
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
+from typing import Any
 
 import aiohttp
 import discord
 import pytest
 from discord import app_commands
 
+from playground.door import Door
 from tests.end_to_end.driver import Refused, until
 from tests.playground.conftest import Bot, Stage
 
@@ -109,6 +111,7 @@ async def test_slash_command_in_the_persons_language(stage: Stage) -> None:
         )
         assert (record["state"], record["ephemeral"]) == ("replied", True)
         assert record["messages"][0]["content"] == "ああ ja ja Bob"
+        assert record["messages"][0]["interaction_metadata"]["name"] == "talk echo"
         assert [m["flags"] for m in await page.history(stage.alice, channel)] == [64]
         assert await page.history(stage.bob, channel) == []
         await page.event("MESSAGE_CREATE", lambda m: m["flags"] == 64)
@@ -187,6 +190,35 @@ async def test_buttons_selects_modals_and_menus(stage: Stage) -> None:
         assert added["ephemeral"]
 
 
+async def test_a_press_that_is_acknowledged_first_is_waited_for(stage: Stage) -> None:
+    bot = Bot(discord.Intents.default())
+
+    class Panel(discord.ui.View):
+        @discord.ui.button(label="Change", custom_id="change")
+        async def change(
+            self, interaction: discord.Interaction, _button: discord.ui.Button[Panel]
+        ) -> None:
+            await interaction.response.defer()
+            await asyncio.sleep(0.3)
+            await interaction.edit_original_response(content="changed")
+
+        @discord.ui.button(label="Tell", custom_id="tell")
+        async def tell(
+            self, interaction: discord.Interaction, _button: discord.ui.Button[Panel]
+        ) -> None:
+            await interaction.response.defer()
+            await asyncio.sleep(0.3)
+            await interaction.followup.send("told", ephemeral=True)
+
+    async with stage.bot(bot=bot):
+        page, alice, channel = stage.page, stage.alice, stage.channel
+        board = str((await stage.channel_of(bot).send("board", view=Panel())).id)
+        changed = await page.click(alice, channel, board, "change")
+        told = await page.click(alice, channel, board, "tell")
+        assert (changed["state"], changed["messages"][0]["content"]) == ("replied", "changed")
+        assert (told["state"], told["messages"][-1]["content"]) == ("replied", "told")
+
+
 async def test_an_interaction_nobody_answers_fails_after_three_seconds(stage: Stage) -> None:
     bot = Bot(discord.Intents.default())
 
@@ -213,6 +245,22 @@ async def test_an_interaction_nobody_answers_fails_after_three_seconds(stage: St
         assert asyncio.get_running_loop().time() - started > 2.9
         assert (record["state"], bool(record["error"])) == ("failed", True)
         await stage.page.event("INTERACTION", lambda told: told["state"] == "failed")
+
+
+async def test_who_is_not_answered_acts_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    states = ["failed", "failed", "replied", "failed"]
+    asked: list[dict[str, Any]] = []
+
+    async def do(_door: Door, _what: str, **arguments: Any) -> dict[str, Any]:
+        asked.append(arguments)
+        return {"state": states.pop(0)}
+
+    monkeypatch.setattr(Door, "do", do)
+    door = Door.__new__(Door)
+    assert (await door.answered("slash", within_s=60, name="setup"))["state"] == "replied"
+    assert asked == [{"name": "setup", "wait": True}] * 3
+    assert (await door.answered("slash", within_s=-1, name="setup"))["state"] == "failed"
+    assert not states
 
 
 async def test_files_are_fetched_by_both_and_go_with_their_message(stage: Stage) -> None:

@@ -54,7 +54,7 @@ async def test_a_resume_replays_what_was_missed(stage: Stage, fault: dict[str, A
         ]
         assert (await asked)["reached"] == 1
         await asyncio.gather(*missed)
-        await until(lambda: bot.resumed, within_s=10)
+        await until(lambda: bot.resumed)
         await stage.say("after")
         await until(lambda: bot.contents[-1] == "after")
         assert bot.contents == ["before", *(f"missed {n}" for n in range(5)), "after"]
@@ -75,7 +75,7 @@ async def test_a_cut_really_replays_from_the_servers_memory(stage: Stage) -> Non
             log = await stage.page.gateway_log()
             return next((line for line in log if line["what"] == "resume"), None)
 
-        assert (await until(resumed, within_s=10))["replayed"] == 1
+        assert (await until(resumed))["replayed"] == 1
 
 
 async def test_an_invalid_session_is_identified_anew(stage: Stage) -> None:
@@ -85,7 +85,7 @@ async def test_an_invalid_session_is_identified_anew(stage: Stage) -> None:
         async def identified_twice() -> bool:
             return (await whats(stage)).count("identify") == 2
 
-        await until(identified_twice, within_s=10)
+        await until(identified_twice)
         assert bot.resumed == 0
         await stage.say("again")
         await until(lambda: bot.contents == ["again"])
@@ -120,7 +120,7 @@ async def test_unanswered_heartbeats_make_the_client_come_back(stage: Stage) -> 
         await asyncio.sleep(0.7)
         assert bot.resumed == 0
         await stage.page.fault("mute_heartbeats", seconds=0.8)
-        await until(lambda: bot.resumed, within_s=10)
+        await until(lambda: bot.resumed)
         await stage.say("still here")
         await until(lambda: bot.contents == ["still here"])
 

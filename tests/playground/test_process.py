@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.end_to_end.driver import launch
+from tests.patience import LONG_SECONDS
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -16,7 +17,7 @@ async def test_it_stops_when_told(number: signal.Signals) -> None:
         assert (await page.hello())["people"] == []
         assert playground.process is not None
         playground.process.send_signal(number)
-        assert await asyncio.wait_for(playground.process.wait(), 5) == 0
+        assert await asyncio.wait_for(playground.process.wait(), LONG_SECONDS) == 0
 
 
 async def test_it_stops_with_whoever_started_it() -> None:

@@ -526,7 +526,7 @@ async def test_what_something_newer_stands_on_isnt_undone(here: World) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 async def test_undoing_everything_leads_back_step_by_step(tmp_path: Path, seed: int) -> None:
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)
     async with world(tmp_path / "one.sqlite3") as here:
         session = await here.start()
         questions = await asked(here, session, *(f"q{n}" for n in range(6)))
@@ -589,7 +589,7 @@ async def test_undoing_everything_leads_back_step_by_step(tmp_path: Path, seed: 
 
 async def test_two_thousand_questions_of_five_hundred_people(here: World) -> None:
     session = await here.start()
-    chance = Random(7)  # noqa: S311
+    chance = Random(7)
     people = [Person(10_000 + n, f"person {n}") for n in range(500)]
     votes: dict[int, set[int]] = {}
 

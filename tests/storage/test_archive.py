@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from bot.archive import Format
+from bot.database import Transaction
 from bot.guilds import Person
+from bot.moments import to_micros
 from bot.questions import State
 from bot.search import index_text
 from tests.storage.world import (
@@ -92,6 +94,44 @@ async def test_finding_while_things_change_ends_up_right(here: World) -> None:
 
 
 # --- exports --------------------------------------------------------------------------------
+
+
+async def test_an_export_is_the_whole_set(here: World) -> None:
+    session = await here.start()
+    asked = await here.ask(session, ALICE, "なぜ速い？")
+    here.clock.on(minutes=5, seconds=30)
+    await here.queue.next(session, SPEAKER)
+
+    def keep(tx: Transaction) -> None:
+        at, due = to_micros(session.started_at), to_micros(here.clock.now)
+        tx.execute(
+            "INSERT INTO notes (session_id, guild_id, source, revision, place, place_id,"
+            " readable_id) VALUES (?, ?, '# KVM\n\n・一つ目', 1, 'channel', ?, ?)",
+            (session.id, GUILD, CHANNEL, CHANNEL),
+        )
+        for title, gone in (("録画その1", None), ("消えた録画", at)):
+            tx.execute(
+                "INSERT INTO recordings (guild_id, session_id, channel_id, source, url, title,"
+                " starts_at, added_at, due_at, gone_at)"
+                " VALUES (?, ?, ?, 'link', 'https://secret.example.org', ?, ?, ?, ?, ?)",
+                (GUILD, session.id, CHANNEL, title, at, at, due, gone),
+            )
+
+    await here.database.write(keep)
+    here.archive.add_section(lambda _connection, one, _: f"## 資源\n\n{one.title}")
+
+    text = (await here.archive.export(session, Format.MARKDOWN, locale="ja")).data.decode()
+    data = json.loads((await here.archive.export(session, Format.JSON, locale="ja")).data)
+
+    assert text.index("・一つ目") < text.index("録画その1") < text.index("## 資源")
+    assert text.index("## 資源") < text.index("\nQ. なぜ速い？\n")
+    assert "6:00 Q. なぜ速い？" in text
+    assert "消えた録画" not in text
+    # Where it can be watched is told by the bot alone, for as long as that may be.
+    assert "secret.example.org" not in text
+    assert data["notes"] == "# KVM\n\n・一つ目"
+    (recording,) = data["recordings"]
+    assert recording["chapters"] == [{"seconds": 360.0, "title": f"Q. {asked.body}"}]
 
 
 async def test_no_export_shows_what_nobody_should_see(here: World) -> None:
@@ -279,12 +319,12 @@ async def test_old_askers_are_forgotten_and_their_questions_kept(tmp_path: Path)
     path = tmp_path / "one.sqlite3"
     async with world(path) as here:
         session = await here.start()
-        question = await here.ask(session, ALICE, "Old?")
+        question = await here.ask(session, ZOE, "Old?")
         await here.votes.toggle(session, BOB, question.id)
         await here.sessions.end(session, SPEAKER)
         here.clock.on(days=179)
         await here.archive.forget_old()
-        assert (await here.question(question)).author_id == ALICE.id
+        assert (await here.question(question)).author_id == ZOE.id
         recent = await here.start()
         fresh = await here.ask(recent, BOB, "New?")
         here.clock.on(days=2)
@@ -292,8 +332,8 @@ async def test_old_askers_are_forgotten_and_their_questions_kept(tmp_path: Path)
         old = await here.question(question)
         assert (old.author_id, old.votes, old.body) == (None, 1, "Old?")
         assert (await here.question(fresh)).author_id == BOB.id
-        assert await here.guilds.names(GUILD, [ALICE.id, BOB.id]) == {BOB.id: "Bob"}
-    assert holds(path, str(ALICE.id)) == []
+        assert await here.guilds.names(GUILD, [ZOE.id, BOB.id]) == {BOB.id: "Bob"}
+    assert holds(path, str(ZOE.id)) == []
 
 
 async def test_the_audit_is_kept_for_its_days(here: World) -> None:

@@ -14,16 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.database import (
-    Database,
-    DatabaseUnusable,
-    Migration,
-    Transaction,
-    backup,
-    from_micros,
-    load_migrations,
-    to_micros,
-)
+from bot.database import Database, Transaction, backup
+from bot.moments import from_micros, to_micros
+from bot.schema import DatabaseUnusable, Migration, load_migrations
 
 NUMBERS = Migration(
     1,
@@ -188,7 +181,8 @@ async def test_closing_twice_and_then_writing_fails_plainly(tmp_path: Path) -> N
 def test_the_process_ends_after_closing(tmp_path: Path) -> None:
     program = (
         "import asyncio, sys, pathlib\n"
-        "from bot.database import Database, DatabaseUnusable\n"
+        "from bot.database import Database\n"
+        "from bot.schema import DatabaseUnusable\n"
         "async def main():\n"
         "    database = await Database.open(pathlib.Path(sys.argv[1]) / 'one.sqlite3')\n"
         "    await database.close()\n"
@@ -212,7 +206,7 @@ def test_the_process_ends_after_closing(tmp_path: Path) -> None:
 # --- times ----------------------------------------------------------------------------------
 
 
-@given(st.datetimes(datetime(1971, 1, 1), datetime(9999, 1, 1)))  # noqa: DTZ001
+@given(st.datetimes(datetime(1971, 1, 1), datetime(9999, 1, 1)))  # noqa: DTZ001 - Hypothesis takes them so
 def test_a_time_comes_back_as_it_was(moment: datetime) -> None:
     aware = moment.replace(tzinfo=UTC)
     assert from_micros(to_micros(aware)) == aware
@@ -311,7 +305,8 @@ def test_a_read_only_file_is_refused(tmp_path: Path) -> None:
     before = path.read_bytes()
     program = (
         "import asyncio, pathlib, sys\n"
-        "from bot.database import Database, DatabaseUnusable, load_migrations\n"
+        "from bot.database import Database\n"
+        "from bot.schema import DatabaseUnusable, load_migrations\n"
         "import os\n"
         "known = load_migrations()\n"
         "asyncio.run(asyncio.to_thread(int))  # imports what nobody may read\n"
@@ -379,7 +374,7 @@ async def test_a_backup_while_writing_is_of_one_moment(tmp_path: Path) -> None:
         await asyncio.gather(writing, return_exceptions=True)
         await database.close()
     assert written > 3
-    assert not list(tmp_path.glob(".*"))  # noqa: ASYNC240
+    assert not list(tmp_path.glob(".*"))
 
 
 async def test_a_backup_opens_as_a_database(tmp_path: Path) -> None:
@@ -485,10 +480,11 @@ async def test_making_a_table_anew_keeps_what_refers_to_it(tmp_path: Path) -> No
         await database.close()
 
 
-async def test_two_processes_may_migrate_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "one.sqlite3"
-    await asyncio.gather(*(made(path) for _ in range(4)))
-    assert of_file(path, "SELECT count(*) FROM migrations")[0] == [(len(load_migrations()),)]
+async def test_several_may_open_and_migrate_a_new_one_at_once(tmp_path: Path) -> None:
+    for number in range(8):
+        path = tmp_path / f"{number}.sqlite3"
+        await asyncio.gather(*(made(path) for _ in range(6)))
+        assert of_file(path, "SELECT count(*) FROM migrations")[0] == [(len(load_migrations()),)]
 
 
 @pytest.mark.parametrize("version", range(len(load_migrations()) + 1))

@@ -9,6 +9,7 @@ import pytest
 
 from bot.errors import BadInput
 from bot.guilds import CHOICES, NotModerator, Person, Role, SetupChange, forget_unused_names
+from tests.patience import LONG_SECONDS
 from tests.storage.world import ALICE, BOB, GUILD, MODERATOR, World, world
 
 
@@ -114,7 +115,7 @@ async def test_a_mute_outlives_an_unused_name(here: World) -> None:
     await here.ask(session, ALICE, "One?")
     for person in (ALICE, BOB):
         await here.guilds.mute(GUILD, person.id, here.clock() + timedelta(hours=1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await here.database.write(
             lambda tx: tx.execute("UPDATE people SET name = 'somebody'").rowcount
         )

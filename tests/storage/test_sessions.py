@@ -388,7 +388,7 @@ async def test_a_cancelled_command_leaves_memory_and_rows_agreeing(here: World) 
 async def test_memory_is_what_a_restart_would_find(  # noqa: C901 - many small actions
     tmp_path: Path, seed: int
 ) -> None:
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)
     async with world(tmp_path / "one.sqlite3") as here:
         sessions = here.sessions
 

@@ -24,6 +24,7 @@ from bot.timeline import (
     drop_old_deliveries,
     store,
 )
+from tests.patience import LONG_SECONDS
 from tests.storage.world import Clock, World
 
 KIND = "thing.happened"
@@ -61,8 +62,8 @@ async def running(dispatcher: Dispatcher) -> AsyncIterator["asyncio.Task[None]"]
 
 
 async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(20):
-        while not true():  # noqa: ASYNC110
+    async with asyncio.timeout(LONG_SECONDS):
+        while not true():
             await asyncio.sleep(0.002)
 
 
@@ -74,7 +75,7 @@ async def delivered(here: World, name: str = "courier") -> dict[str, int]:
 
 
 async def settled(here: World, count: int, name: str = "courier") -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LONG_SECONDS):
         found = await delivered(here, name)
         while sum(found.values()) < count or "pending" in found:
             await asyncio.sleep(0.005)
@@ -352,7 +353,7 @@ async def test_nothing_is_lost_or_doubled_wherever_it_is_cut(
     here: World, seed: int, reused: bool
 ) -> None:
     # A delivery that was told nothing of an earlier try must be the first one.
-    chance = Random(seed)  # noqa: S311
+    chance = Random(seed)
     sent: dict[int, int] = defaultdict(int)
     finished: dict[int, int] = defaultdict(int)
     order: dict[int, list[int]] = defaultdict(list)
@@ -414,8 +415,8 @@ async def test_closed_deliveries_are_dropped_one_day_and_open_ones_never(here: W
     dispatcher.add_consumer(consumer(deliver))
     await happen(here.timeline, 1, 2)
     async with running(dispatcher):
-        async with asyncio.timeout(10):
-            while await delivered(here) != {"done": 1, "pending": 1}:  # noqa: ASYNC110
+        async with asyncio.timeout(LONG_SECONDS):
+            while await delivered(here) != {"done": 1, "pending": 1}:
                 await asyncio.sleep(0.005)
     later = here.clock() + timedelta(days=30)
     await here.database.write(drop_old_deliveries, later)

@@ -173,7 +173,7 @@ def dump(path: Path) -> dict[str, list[tuple[Any, ...]]]:
             row[0]
             for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
         ]
-        every = {name: f'SELECT * FROM "{name}"' for name in names}  # noqa: S608
+        every = {name: f'SELECT * FROM "{name}"' for name in names}
         return {name: connection.execute(sql).fetchall() for name, sql in every.items()}
     finally:
         connection.close()

@@ -1,7 +1,7 @@
 """A session as Markdown: what goes in comes out."""
 
 import dataclasses
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from bot.archive.markdown import render_markdown
 from bot.archive.read import ReadAnswer, read_markdown
-from bot.archive.record import AnswerRecord, QuestionRecord, SessionRecord
+from bot.archive.record import (
+    AnswerRecord,
+    ChapterRecord,
+    QuestionRecord,
+    RecordingRecord,
+    SessionRecord,
+)
 from bot.localization import words
 from bot.questions.syntax import parse_questions
 
@@ -285,3 +291,35 @@ def test_the_real_sessions_questions_export_as_seven_with_the_joke_and_six_witho
     assert [(one.body, one.answers, one.is_missed) for one in back] == [
         (one.body, one.answers, one.is_missed) for one in read.questions
     ]
+
+
+# -- notes, recordings ---------------------------------------------------------------------
+
+
+def test_the_whole_stands_in_the_order_it_is_read_in():
+    chapters = (
+        ChapterRecord(timedelta(minutes=5), "Demo: web-1"),
+        ChapterRecord(timedelta(hours=1, minutes=2, seconds=3), "Q. なぜ\n速い？"),
+    )
+    record = session(
+        question(1, "なぜ速いのですか", answer("軽いからです")),
+        notes="# KVM\r\n\r\n・一つ目\r\n",
+        recordings=(RecordingRecord("第1部", timedelta(minutes=95), AT, chapters),),
+        sections=("## Lab report\n\n41 containers\n",),
+    )
+    assert exported(record) == (
+        "# 20261115-コンテナ入門\n\n## 内容\n\n# KVM\n\n・一つ目\n\n"
+        "## 録画\n\n- 第1部, 1:35:00, 2026-11-15 08:30まで\n"
+        "  - 5:00 Demo: web-1\n  - 1:02:03 Q. なぜ 速い？\n\n"
+        "## Lab report\n\n41 containers\n\n"
+        "## 質問タイム\n\nQ. なぜ速いのですか\n\n  - 軽いからです\n"
+    )
+
+
+@given(st.text(max_size=300), st.sampled_from(["ja", "en"]))
+@example("## 質問タイム\n\nQ. 偽の質問\n\n  - 偽の答え", "ja")
+@example("Q. stray", "en")
+def test_whatever_the_notes_hold_the_questions_are_read_back(notes: str, locale: str):
+    record = session(question(1, "なぜ？", answer("軽いから")), notes=notes)
+    (found,) = read_markdown(exported(record, locale)).questions
+    assert (found.body, found.answers) == ("なぜ？", (ReadAnswer("軽いから", False),))

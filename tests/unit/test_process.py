@@ -12,6 +12,7 @@ import pytest
 
 from bot.errors import OperatorError
 from bot.process import AlreadyRunning, Locks, show_alive
+from tests.patience import LONG_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -114,11 +115,11 @@ def test_the_token_stands_in_no_file(tmp_path: Path) -> None:
 async def test_a_sign_of_life_comes_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.process.ALIVE_SECONDS", 0.001)
     task = asyncio.create_task(show_alive(tmp_path / "alive"))
-    async with asyncio.timeout(5):
-        while not (tmp_path / "alive").exists():  # noqa: ASYNC110
+    async with asyncio.timeout(LONG_SECONDS):
+        while not (tmp_path / "alive").exists():
             await asyncio.sleep(0.001)
         os.utime(tmp_path / "alive", (0, 0))
-        while (tmp_path / "alive").stat().st_mtime == 0:  # noqa: ASYNC110
+        while (tmp_path / "alive").stat().st_mtime == 0:
             await asyncio.sleep(0.001)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):

@@ -197,3 +197,40 @@ def test_nothing_is_read_at_import(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert [one.name for one in tmp_path.iterdir()] == [".env"]
+
+
+# -- the web server ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "value", ["8080", "localhost:8080", "127.0.0.1", "127.0.0.1:x", "::1:8080x"]
+)
+def test_an_address_to_serve_from_needs_an_address_and_a_port(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    text = problem_of(monkeypatch, STUDY_BOT_WEB_ADDRESS=value)
+    assert "STUDY_BOT_WEB_ADDRESS" in text
+    assert "127.0.0.1:8080" in text
+
+
+@pytest.mark.parametrize("value", ["rec.example.org", "ftp://x", "https://x/?a", "https://x/ y"])
+def test_the_address_people_reach_it_by_is_a_web_address(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    assert "STUDY_BOT_WEB_URL" in problem_of(monkeypatch, STUDY_BOT_WEB_URL=value)
+
+
+def test_links_lead_to_where_people_reach_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings.load().web_url is None
+    monkeypatch.setenv("STUDY_BOT_WEB_ADDRESS", "[::1]:8080")
+    assert Settings.load().web_url == "http://[::1]:8080"
+    monkeypatch.setenv("STUDY_BOT_WEB_URL", "https://rec.example.org/talks/")
+    assert Settings.load().web_url == "https://rec.example.org/talks"
+
+
+def test_the_playground_leaves_a_real_folder_of_recordings_alone() -> None:
+    """Files are deleted on time there as well."""
+    real = {"study_bot_recordings": Path("/srv/recordings"), "study_bot_data": Path("/srv/play")}
+    there = Settings(_env_file=None, study_bot_api_base="http://127.0.0.1:1/api/v10", **real)
+    assert there.recordings_path == Path("/srv/play/recordings")
+    assert Settings(_env_file=None, **real).recordings_path == Path("/srv/recordings")

@@ -262,7 +262,8 @@ def test_lab_takes_three_values(value: str, status: int):
     ("arguments", "has_floor"), [([], True), (["FAST=1"], False), (["ARGS=-k votes"], False)]
 )
 def test_the_coverage_floor_is_for_the_whole_suite(arguments: list[str], has_floor: bool):
-    assert ("--cov-fail-under" in make("--dry-run", "test", *arguments).stdout) is has_floor
+    assert ("--cov-fail-under" in make("--dry-run", "coverage", *arguments).stdout) is has_floor
+    assert "--cov" not in make("--dry-run", "test", *arguments).stdout
 
 
 @pytest.mark.parametrize("fails", ["lint", "test", ""])

@@ -45,6 +45,9 @@ class LabMachine(Machine):
             ignore=shutil.ignore_patterns("__pycache__"),
         )
         (self.project / "scripts" / "__init__.py").touch()
+        # Not the libvirt that may run here.
+        hypervisor = self.project / "scripts" / "lab" / "hypervisor.py"
+        hypervisor.write_text(hypervisor.read_text().replace("/run/libvirt", f"{folder}/libvirt"))
         self.socket = folder / "docker.sock"
         self.variables = {"DOCKER_HOST": f"unix://{self.socket}"}
         self.bot()

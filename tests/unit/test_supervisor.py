@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from bot.supervisor import Supervisor
+from tests.patience import LONG_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +28,7 @@ async def test_failing_work_is_begun_again_and_counted() -> None:
         await asyncio.Event().wait()
 
     supervisor.start("one", work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await done.wait()
     assert supervisor.failures == {"one": 3}
     await supervisor.stop()
@@ -63,7 +64,7 @@ async def test_the_pauses_grow_to_a_longest(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(asyncio, "sleep", noted)
     supervisor = Supervisor()
     supervisor.start("one", work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         while len(pauses) < 6:
             await sleep(0)
     await supervisor.stop()
@@ -84,7 +85,7 @@ async def test_regular_work_comes_again_even_after_failing() -> None:
             enough.set()
 
     supervisor.every("one", 0.001, work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await enough.wait()
     await supervisor.stop()
     assert supervisor.failures == {"one": 1}
@@ -106,7 +107,7 @@ async def test_work_that_somebody_else_cancelled_is_begun_again() -> None:
         await inner
 
     supervisor.start("one", work)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await again.wait()
     await supervisor.stop()
     assert supervisor.failures == {"one": 1}
@@ -133,6 +134,6 @@ async def test_stopping_waits_until_everything_has_cleaned_up() -> None:
     supervisor.start("clumsy", clumsy)
     supervisor.start("tidy", tidy)
     await asyncio.sleep(0.005)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LONG_SECONDS):
         await supervisor.stop()
     assert sorted(cleaned) == ["clumsy", "tidy"]

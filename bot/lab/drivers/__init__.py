@@ -25,6 +25,22 @@ from bot.lab.drivers.base import (
     bridge_name,
 )
 from bot.lab.drivers.fake import FakeDriver, Offered
+from bot.lab.drivers.fake_guests import FakeGuestDriver
+from bot.lab.drivers.guests import (
+    Ability,
+    Accelerator,
+    Devices,
+    Firmware,
+    GuestDriver,
+    GuestHostFacts,
+    GuestSpec,
+    GuestState,
+    GuestSystem,
+    Signs,
+    Snapshot,
+    Upload,
+    Volume,
+)
 from bot.lab.model import HostSettings
 
 __all__ = [
@@ -36,13 +52,23 @@ __all__ = [
     "LABEL_INSTANCE",
     "LABEL_OWNER",
     "LABEL_SESSION",
+    "Ability",
+    "Accelerator",
     "ContainerDriver",
     "ContainerSpec",
     "ContainerState",
     "Counters",
+    "Devices",
     "ExecResult",
     "FakeDriver",
+    "FakeGuestDriver",
+    "Firmware",
     "FoundImage",
+    "GuestDriver",
+    "GuestHostFacts",
+    "GuestSpec",
+    "GuestState",
+    "GuestSystem",
     "HostFacts",
     "Image",
     "Layer",
@@ -51,8 +77,13 @@ __all__ = [
     "Offered",
     "Process",
     "PullProgress",
+    "Signs",
+    "Snapshot",
+    "Upload",
+    "Volume",
     "bridge_name",
     "connect",
+    "connect_guests",
 ]
 
 
@@ -62,3 +93,18 @@ def connect(settings: HostSettings) -> ContainerDriver:
     from bot.lab.drivers.docker import DockerDriver
 
     return DockerDriver(settings)
+
+
+def connect_guests(settings: HostSettings) -> GuestDriver:
+    """Return the driver of a host's hypervisor; it connects when it is first asked.
+
+    Raises:
+        NoLibvirt: libvirt-python isn't installed.
+    """
+    try:
+        from bot.lab.drivers.libvirt import LibvirtDriver
+    except ImportError as error:
+        from bot.lab.guest_errors import NoLibvirt
+
+        raise NoLibvirt from error
+    return LibvirtDriver(settings)

@@ -252,6 +252,16 @@ class Counters:
     processes: int | None
     # Written by the container on its root file system, where the engine was asked for it.
     disk_used_bytes: int | None = None
+    # How long it wanted a CPU and was held back by its limit.
+    cpu_throttled_seconds: float | None = None
+    disk_read_operations: int | None = None
+    disk_write_operations: int | None = None
+    network_received_packets: int | None = None
+    network_sent_packets: int | None = None
+    # Whether more may have been written than is counted: cgroup v1 sees no buffered writes.
+    disk_is_partial: bool = False
+    # What the host spends on it in all, where that isn't what it uses itself: a guest's process.
+    memory_on_host_bytes: int | None = None
 
 
 class ContainerDriver(Protocol):
@@ -361,6 +371,14 @@ class ContainerDriver(Protocol):
 
     def counters(self, engine_id: str, *, with_size: bool = False) -> Counters:
         """Read its counters once. Raises `NotRunning`, `ContainerGone`."""
+        ...
+
+    def sweep(self, engine_ids: Sequence[str]) -> Mapping[str, Counters]:
+        """Read what counters can be read at once, without waiting for the engine.
+
+        Whose counters aren't known how to read yet is left out, and looked for meanwhile; so is
+        what has ended. What was swept before and isn't named any more is let go of.
+        """
         ...
 
     def ensure_network(self, network: Network) -> None:

@@ -45,23 +45,40 @@ class Counting:
         self._groups.pop(engine_id, None)
         self._elsewhere_until.pop(engine_id, None)
 
+    def known(self, engine_id: str) -> kernel.Group | None:
+        """Return where its counters are in the kernel, if that was found out already."""
+        return self._groups.get(engine_id)
+
+    def is_elsewhere(self, engine_id: str) -> bool:
+        """Whether the kernel was found not to show it, a while ago at most."""
+        return time.monotonic() < self._elsewhere_until.get(engine_id, 0.0)
+
+    def find(self, engine_id: str) -> kernel.Group | None:
+        """Find where its counters are in the kernel. Raises `NotRunning`, `ContainerGone`."""
+        if self.is_elsewhere(engine_id):
+            return None
+        process_id = self._running(engine_id)
+        try:
+            group = self._groups[engine_id] = kernel.Group(engine_id, process_id)
+        except kernel.NotHere:
+            self._running(engine_id)  # it may have ended this moment, which says nothing
+            self._elsewhere_until[engine_id] = time.monotonic() + AGAIN_AFTER
+            return None
+        return group
+
     def _from_kernel(self, engine_id: str) -> Counters | None:
-        group = self._groups.get(engine_id)
+        group = self.known(engine_id)
         if group is not None:
             try:
                 return group.read()
             except OSError:  # it ended, or was started anew under another parent
                 self.forget(engine_id)
-        if time.monotonic() < self._elsewhere_until.get(engine_id, 0.0):
-            return None
-        process_id = self._running(engine_id)
+        group = self.find(engine_id)
         try:
-            group = self._groups[engine_id] = kernel.Group(engine_id, process_id)
-            return group.read()
-        except (kernel.NotHere, OSError):
+            return group.read() if group is not None else None
+        except OSError:
             self.forget(engine_id)
-            self._running(engine_id)  # it may have ended this moment, which says nothing
-            self._elsewhere_until[engine_id] = time.monotonic() + AGAIN_AFTER
+            self._running(engine_id)
             return None
 
     def _running(self, engine_id: str) -> int:
@@ -92,10 +109,13 @@ def from_statistics(answer: Mapping[str, Any]) -> Counters:
     """Read the engine's own statistics, which have all figures but name some of them by version."""
     memory = part(answer, "memory_stats")
     details = part(memory, "stats")
+    cpu = part(answer, "cpu_stats")
     cache = details.get("total_inactive_file", details.get("inactive_file"))
     used, limit = memory.get("usage"), memory.get("limit")
-    nanoseconds = part(part(answer, "cpu_stats"), "cpu_usage").get("total_usage")
+    nanoseconds = part(cpu, "cpu_usage").get("total_usage")
+    throttled = part(cpu, "throttling_data").get("throttled_time")
     disk = part(answer, "blkio_stats").get("io_service_bytes_recursive")
+    operations = part(answer, "blkio_stats").get("io_serviced_recursive")
     networks = part(answer, "networks")
     return Counters(
         at=time.monotonic(),
@@ -108,6 +128,13 @@ def from_statistics(answer: Mapping[str, Any]) -> Counters:
         network_received_bytes=_sum(networks, "rx_bytes"),
         network_sent_bytes=_sum(networks, "tx_bytes"),
         processes=part(answer, "pids_stats").get("current"),
+        cpu_throttled_seconds=None if throttled is None else throttled / 1e9,
+        disk_read_operations=_operations(operations, "read"),
+        disk_write_operations=_operations(operations, "write"),
+        network_received_packets=_sum(networks, "rx_packets"),
+        network_sent_packets=_sum(networks, "tx_packets"),
+        # Only version 1 has sums over a group and those below it.
+        disk_is_partial="total_inactive_file" in details,
     )
 
 
@@ -118,4 +145,5 @@ def _operations(entries: Sequence[Mapping[str, Any]] | None, name: str) -> int |
 
 
 def _sum(networks: Mapping[str, Mapping[str, int]], name: str) -> int | None:
-    return sum(one[name] for one in networks.values()) if networks else None
+    told = [one[name] for one in (networks or {}).values() if name in one]
+    return sum(told) if told else None

@@ -28,6 +28,7 @@ from bot.lab.drivers.counting import Counting
 from bot.lab.drivers.networks import Networks, labelled
 from bot.lab.drivers.references import Reference
 from bot.lab.drivers.refusals import Refused
+from bot.lab.drivers.sweeping import Sweeping
 from bot.lab.drivers.wire import ORDINARY, WORK, Query, Wire
 from bot.lab.errors import (
     BadImageName,
@@ -53,6 +54,7 @@ class DockerDriver:
     def __init__(self, settings: HostSettings) -> None:
         self._wire = Wire(settings)
         self._counting = Counting(self._wire)
+        self._sweeping = Sweeping(settings, self._counting)
         self._networks = Networks(self._wire)
 
     # --- the engine ---
@@ -68,6 +70,7 @@ class DockerDriver:
 
     def close(self) -> None:
         """Let go of connections."""
+        self._sweeping.close()
         self._wire.close()
 
     # --- images ---
@@ -227,6 +230,10 @@ class DockerDriver:
         """Read its counters once: from the kernel where it is this machine's, else a second."""
         return self._counting.read(engine_id, with_size=with_size)
 
+    def sweep(self, engine_ids: Sequence[str]) -> dict[str, Counters]:
+        """Read what counters can be read at once, without waiting for the engine."""
+        return self._sweeping.sweep(engine_ids)
+
     # --- networks ---
 
     def ensure_network(self, network: Network) -> None:
@@ -243,7 +250,8 @@ class DockerDriver:
 
     def _reads(self, info: Mapping[str, Any]) -> bool:
         query: Query = {"limit": 1, "filters": '{"status": ["running"]}'}
-        with suppress(ContainerGone, NotRunning):  # it ended as we looked: no proof either way
+        # It ended as we looked, or is nothing that a proxy lets us see: no proof either way.
+        with suppress(ContainerGone, NotRunning, Refused):
             for one in self._wire.call("GET", "/containers/json", query=query):
                 return self._counting.reads_kernel(one["Id"])
         return describing.sees_kernel(info)

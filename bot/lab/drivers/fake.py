@@ -97,12 +97,12 @@ class FakeDriver(FakeImages):
                 if one.spec.labels.get(LABEL_INSTALLATION) == installation
             ]
 
-    def stop(self, engine_id: str, grace_seconds: int) -> None:  # noqa: ARG002
+    def stop(self, engine_id: str, grace_seconds: int) -> None:  # noqa: ARG002 - a driver takes it
         """End it at once: nothing here insists on its grace time."""
         with self._called("stop"):
             self._container(engine_id).end()
 
-    def restart(self, engine_id: str, grace_seconds: int) -> None:  # noqa: ARG002
+    def restart(self, engine_id: str, grace_seconds: int) -> None:  # noqa: ARG002 - a driver takes it
         """End it and run it again."""
         with self._called("restart"):
             container = self._container(engine_id)
@@ -167,6 +167,16 @@ class FakeDriver(FakeImages):
         """Count what an idle server uses."""
         with self._called("counters"):
             return self._running(engine_id).counters(with_size=with_size)
+
+    def sweep(self, engine_ids: Sequence[str]) -> dict[str, Counters]:
+        """Count those that run."""
+        with self._called("sweep"):
+            found = {one: self._containers.get(one) for one in engine_ids}
+            return {
+                engine_id: container.counters(with_size=False)
+                for engine_id, container in found.items()
+                if container is not None and container.is_running
+            }
 
     # --- networks ---
 

@@ -31,11 +31,10 @@ FACTS = HostFacts(
 )
 
 
-class FakeEngine:
+class Misbehaving:
     """Answers, unless it was told not to."""
 
-    def __init__(self, facts: HostFacts = FACTS) -> None:
-        self.host_facts = facts
+    def __init__(self) -> None:
         self.is_down = False
         self.delay_seconds = 0.0
         self.calls: list[str] = []
@@ -50,11 +49,6 @@ class FakeEngine:
         """Answer, unless it is down."""
         with self._called("ping"):
             pass
-
-    def facts(self) -> HostFacts:
-        """Return `host_facts`."""
-        with self._called("facts"):
-            return self.host_facts
 
     def close(self) -> None:
         """Do nothing: there is no connection."""
@@ -71,3 +65,16 @@ class FakeEngine:
             if failures:
                 raise failures.popleft()
             yield
+
+
+class FakeEngine(Misbehaving):
+    """What it says of itself."""
+
+    def __init__(self, facts: HostFacts = FACTS) -> None:
+        super().__init__()
+        self.host_facts = facts
+
+    def facts(self) -> HostFacts:
+        """Return `host_facts`."""
+        with self._called("facts"):
+            return self.host_facts

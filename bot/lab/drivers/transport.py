@@ -27,7 +27,7 @@ class Transport:
     """
 
     def __init__(self, settings: HostSettings) -> None:
-        address = settings.docker
+        address = settings.docker or ""
         self.base = BASE
         self.session = requests.Session()
         # Proxies and .netrc of the environment are for the world outside.

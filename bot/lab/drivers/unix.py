@@ -16,7 +16,7 @@ ONE = "engine"
 class UnixAdapter(UnixHTTPAdapter):
     """Connects when the first request is sent."""
 
-    def get_connection(self, url: str, proxies: Any = None) -> UnixHTTPConnectionPool:  # noqa: ARG002
+    def get_connection(self, url: str, proxies: Any = None) -> UnixHTTPConnectionPool:  # noqa: ARG002 - requests calls it so
         """Return the one pool there is for the engine."""
         with self.pools.lock:
             pool = self.pools.get(ONE)

@@ -45,6 +45,8 @@ class EngineKind:
     memory_bytes: int
     cpus: int
     is_rootless: bool
+    # Where it keeps images and containers.
+    data_folder: str = "/var/lib/docker"
 
 
 class LocalEngine:
@@ -62,6 +64,7 @@ class LocalEngine:
             memory_bytes=found["MemTotal"],
             cpus=found["NCPU"],
             is_rootless=any("rootless" in each for each in found.get("SecurityOptions") or ()),
+            data_folder=found.get("DockerRootDir") or "/var/lib/docker",
         )
 
     def image_labels(self, name: str) -> dict[str, str] | None:

@@ -19,8 +19,11 @@ BUSYBOX = (Path("/bin/busybox"), Path("/usr/bin/busybox"), Path("/sbin/busybox")
 LISTENS_ON = 8080
 # How long silence is listened to; each end of a probe's life has to fit beside it.
 SILENCE_SECONDS = 2
+# Whoever says nothing for so much longer is connected and waits for more. On a busy machine a
+# second isn't enough to tell that from one that had no time to say that it was silence.
+_MARGIN_SECONDS = 4
 _APPLETS = ("sh", "cat", "grep", "httpd", "ip", "nc", "ping", "sed", "sleep", "timeout")
-_LAID_FILE = "laid"
+LAID_FILE = "laid"
 BUSYBOX_FILE = "bin/busybox"
 _INTERPRETER_SEGMENT = 3  # PT_INTERP: there only in programs that need a loader
 
@@ -86,7 +89,7 @@ def probe_archive(busybox: bytes, laid: Laid) -> tuple[bytes, str]:
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             archive.addfile(entry)
         _add(archive, BUSYBOX_FILE, busybox, 0o755)
-        _add(archive, _LAID_FILE, str(laid).encode(), 0o644)
+        _add(archive, LAID_FILE, str(laid).encode(), 0o644)
         for applet in _APPLETS:
             entry = tarfile.TarInfo(f"bin/{applet}")
             entry.type, entry.linkname = tarfile.SYMTYPE, "busybox"
@@ -125,6 +128,9 @@ class Answer(StrEnum):
     NO_WAY = "none"  # nothing could be sent: no address of that family, or no route
 
 
+_ANSWERS = frozenset(Answer)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Something to try. `port` 0: a ping."""
@@ -140,7 +146,7 @@ for round in 1 2 3 4 5 6 7 8 9 10; do
   ip -6 addr 2>/dev/null | grep -q tentative || break
   sleep 0.3
 done
-cat /{_LAID_FILE}
+cat /{LAID_FILE}
 echo "boot $(cat /proc/sys/kernel/random/boot_id)"
 echo "addresses $(ip -o addr 2>/dev/null | grep -v ' lo ' | sed 's/.* inet6* //; s/[ /].*//')" |
   sed ':a; N; $!ba; s/\\n/ /g'
@@ -158,8 +164,8 @@ try() {{
     then echo "try $1 $2 $3 reached"; else echo "try $1 $2 $3 silent"; fi
     return
   fi
-  said=$(timeout {SILENCE_SECONDS + 1} nc -w {SILENCE_SECONDS} "$2" "$3" </dev/null 2>&1) \
-    && said=open
+  said=$(timeout "${{patience:-{SILENCE_SECONDS + _MARGIN_SECONDS}}}" \
+    nc -w {SILENCE_SECONDS} "$2" "$3" </dev/null 2>&1) && said=open
   case "$2 $said" in
     *"timed out"*) said=silent ;;
     *"etwork is unreachable"* | *"annot assign"* | *"an't assign"*) said=none ;;
@@ -200,15 +206,19 @@ echo finished
 """
 
 
+# Tries each target among the words it is given, all at once.
+TRIES = _SAY + _TRY + _EACH
+
+
 def listener() -> tuple[str, ...]:
     """Return the command of a container that answers."""
-    return ("/bin/busybox", "httpd", "-f", "-p", str(LISTENS_ON), "-h", "/tmp")  # noqa: S108
+    return ("/bin/busybox", "httpd", "-f", "-p", str(LISTENS_ON), "-h", "/tmp")  # noqa: S108 - inside a container
 
 
 def trier(targets: Iterable[Target]) -> tuple[str, ...]:
     """Return the command of a container that tries all targets at once and says how it went."""
     words = [word for each in targets for word in (each.key, each.address, str(each.port))]
-    return ("/bin/busybox", "sh", "-c", _SAY + _TRY + _EACH, "probe", *words)
+    return ("/bin/busybox", "sh", "-c", TRIES, "probe", *words)
 
 
 def beside(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -255,7 +265,7 @@ def hear(output: str) -> Heard:
                 addresses = tuple(found)
             case ["memory", found] if found.isdigit():
                 limit = int(found)
-            case ["try", key, address, port, said]:
+            case ["try", key, address, port, said] if port.isdigit() and said in _ANSWERS:
                 answers[Target(key, address, int(port))] = Answer(said)
             case ["finished"]:
                 finished = True

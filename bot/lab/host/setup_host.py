@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import N_, OperatorError
-from bot.lab.host import boot, cgroups, firewall
-from bot.lab.host.engine import LocalEngine
+from bot.lab.host import boot, cgroups, disks, firewall
+from bot.lab.host.engine import EngineKind, LocalEngine
+from bot.lab.host.guest_probe import ProbeSystem
+from bot.lab.host.guest_setup import lay_guests, take_guests_away
+from bot.lab.host.hypervisor import LocalHypervisor
 from bot.lab.host.probe import (
     BUSYBOX_FILE,
     LABEL_LAID,
@@ -21,7 +24,8 @@ from bot.lab.host.probe import (
     find_busybox,
     probe_archive,
 )
-from bot.lab.host.rules import Family
+from bot.lab.host.rules import Family, Fence
+from bot.lab.host.steps import Step, gone, now
 from bot.lab.host.surroundings import boot_id, neighbours, own_addresses
 from bot.lab.model import HostSettings
 
@@ -55,44 +59,47 @@ class NoStaticBusybox(OperatorError):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What was looked at: whether anything had to change, and a sentence about it."""
+class Machine:
+    """What is on this machine to set up: an engine, a hypervisor, or both.
 
-    changed: bool
-    text: str
+    `busybox`: one to make probes of where none is installed. `system`: what the guests' probe
+    starts with, instead of this host's own kernel.
+    """
 
-    def __str__(self) -> str:
-        return self.text
+    engine: LocalEngine | None
+    hypervisor: LocalHypervisor | None = None
+    busybox: Path | None = None
+    system: ProbeSystem | None = None
 
 
-def set_up_host(
-    settings: HostSettings, engine: LocalEngine, busybox: Path | None = None
-) -> Iterator[Step]:
+def set_up_host(settings: HostSettings, machine: Machine) -> Iterator[Step]:
     """Lay all that the lab needs on this machine, one step after the other.
 
     Raises:
         NotRoot, RootlessEngine, NoEngineHere, EngineSaidNo, FirewallRefused, CgroupRefused,
-        NoStaticBusybox.
+        NoStaticBusybox, and what `lay_guests` raises.
     """
     _must_be_root()
-    kind = engine.kind()
-    if kind.is_rootless:
+    kind = machine.engine.kind() if machine.engine is not None else None
+    if kind is not None and kind.is_rootless:
         raise RootlessEngine
+    fence = Fence.of(settings)
     for family in firewall.families():
-        changed = firewall.lay(family, settings.subnet)
-        yield Step(changed, f"The {_FAMILIES[family]} firewall {_now(changed)} the lab's rules.")
-    share = cgroups.Share.of(settings, memory_bytes=kind.memory_bytes, cpus=kind.cpus)
-    changed = cgroups.lay(share, driver=kind.cgroup_driver, version=kind.cgroup_version)
-    yield Step(
-        changed,
-        f"A parent cgroup {_now(changed, 'keeps')} all instances together within"
-        f" {share.memory_bytes / 1024**3:.1f} GB of memory and {share.cpus:g} CPUs.",
-    )
-    changed = _put_probe(settings, engine, share, busybox)
-    yield Step(changed, f"The engine {_now(changed)} the probe's image, {PROBE_IMAGE}.")
+        changed = firewall.lay(family, fence)
+        yield Step(changed, f"The {_FAMILIES[family]} firewall {now(changed)} the lab's rules.")
+    busybox = find_busybox(machine.busybox)
+    if machine.engine is not None and kind is not None:
+        yield from _set_up_engine(settings, machine.engine, kind, busybox)
+        # At boot nobody says where one is: the one of last time does as well.
+        busybox = busybox or machine.engine.image_file(PROBE_IMAGE, BUSYBOX_FILE)
+    if machine.hypervisor is not None:
+        if busybox is None:
+            raise NoStaticBusybox
+        system = machine.system or ProbeSystem.of_this_host()
+        yield from lay_guests(settings, machine.hypervisor, busybox, system)
     if boot.has_systemd():
-        changed = boot.lay(settings)
-        yield Step(changed, f"At each boot {boot.UNIT} {_now(changed, 'lays')} all this anew.")
+        changed = boot.lay(settings, machine.system)
+        yield Step(changed, f"At each boot {boot.UNIT} {now(changed, 'lays')} all this anew.")
     else:
         yield Step(
             False,
@@ -100,8 +107,30 @@ def set_up_host(
         )
 
 
-def remove_host(engine: LocalEngine) -> Iterator[Step]:
+def _set_up_engine(
+    settings: HostSettings, engine: LocalEngine, kind: EngineKind, busybox: bytes | None
+) -> Iterator[Step]:
+    share = cgroups.Share.of(settings, memory_bytes=kind.memory_bytes, cpus=kind.cpus)
+    changed = cgroups.lay(share, driver=kind.cgroup_driver, version=kind.cgroup_version)
+    yield Step(
+        changed,
+        f"A parent cgroup {now(changed, 'keeps')} all containers together within"
+        f" {share.memory_bytes / 1024**3:.1f} GB of memory and {share.cpus:g} CPUs.",
+    )
+    counted = disks.count(kind.data_folder)
+    if counted is not None:
+        yield Step(counted, f"The kernel {now(counted, 'counts')} what goes to the engine's disk.")
+    busybox = busybox or engine.image_file(PROBE_IMAGE, BUSYBOX_FILE)
+    if busybox is None:
+        raise NoStaticBusybox
+    changed = _put_probe(settings, engine, share, busybox)
+    yield Step(changed, f"The engine {now(changed)} the probe's image, {PROBE_IMAGE}.")
+
+
+def remove_host(settings: HostSettings, machine: Machine) -> Iterator[Step]:
     """Take away all that `set_up_host` laid, and nothing else.
+
+    Guests' networks go before the rules that fence them.
 
     Raises:
         NotRoot, FirewallRefused, CgroupRefused.
@@ -109,9 +138,14 @@ def remove_host(engine: LocalEngine) -> Iterator[Step]:
     _must_be_root()
     if boot.take_away():
         yield Step(True, f"{boot.UNIT} is gone.")
+    if machine.hypervisor is not None:
+        try:
+            yield from take_guests_away(settings, machine.hypervisor)
+        except OperatorError as error:
+            yield Step(False, f"The guests' part could not be removed. {error}")
     for family in firewall.families():
         changed = firewall.take_away(family)
-        yield Step(changed, f"The {_FAMILIES[family]} firewall {_gone(changed)} rules of the lab.")
+        yield Step(changed, f"The {_FAMILIES[family]} firewall {gone(changed)} rules of the lab.")
     kept = cgroups.take_away()
     yield Step(
         not kept,
@@ -119,12 +153,14 @@ def remove_host(engine: LocalEngine) -> Iterator[Step]:
         if kept
         else "The parent cgroup is gone.",
     )
+    if machine.engine is None:
+        return
     try:
-        changed = engine.remove_image(PROBE_IMAGE)
+        changed = machine.engine.remove_image(PROBE_IMAGE)
     except OperatorError as error:
         yield Step(False, f"The probe's image could not be removed. {error}")
     else:
-        yield Step(changed, f"The engine {_gone(changed)} image of the probe.")
+        yield Step(changed, f"The engine {gone(changed)} image of the probe.")
 
 
 def _must_be_root() -> None:
@@ -132,21 +168,9 @@ def _must_be_root() -> None:
         raise NotRoot(command=" ".join(sys.argv))
 
 
-def _now(changed: bool, verb: str = "has") -> str:
-    return f"now {verb}" if changed else f"already {verb}"
-
-
-def _gone(changed: bool) -> str:
-    return "no longer has any" if changed else "had no"
-
-
 def _put_probe(
-    settings: HostSettings, engine: LocalEngine, share: cgroups.Share, preferred: Path | None
+    settings: HostSettings, engine: LocalEngine, share: cgroups.Share, busybox: bytes
 ) -> bool:
-    # At boot nobody says where one is: the one of last time does as well.
-    busybox = find_busybox(preferred) or engine.image_file(PROBE_IMAGE, BUSYBOX_FILE)
-    if busybox is None:
-        raise NoStaticBusybox
     laid = Laid(
         boot_id=boot_id(),
         subnet=settings.subnet,

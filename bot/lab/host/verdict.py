@@ -11,7 +11,7 @@ from bot.lab.host.trial import Result
 from bot.lab.model import HostSettings
 
 SET_UP = "Run as root on the lab host: study-bot lab setup-host"
-_AGAIN = "Is the host overloaded? Please try again: study-bot lab check-host"
+AGAIN = "Is the host overloaded? Please try again: study-bot lab check-host"
 _GB = 1024**3
 
 
@@ -50,13 +50,12 @@ def judge(
     """Say what each trial means. `seen_limit_bytes`: the parent cgroup's, where it can be read."""
     closed, opened = result.closed, result.opened
     if not (closed.finished and opened.finished):
-        yield Finding("probes", False, f"The probes did not come to an end in time. {_AGAIN}")
+        yield Finding("probes", False, f"The probes did not come to an end in time. {AGAIN}")
         return
     yield _laid(closed, settings)
     yield _control(result.beside)
     if result.published is not None:
         yield _published(settings, answers=result.published)
-    near = [target for target in opened.reached("neighbour") if not _is_internet(target.address)]
     tried = {
         ("host", "The host itself"): [*closed.reached("host"), *opened.reached("host")],
         ("metadata", "The metadata address"): [
@@ -70,12 +69,12 @@ def judge(
         ("private addresses", "A machine of the private network"): [
             *closed.reached("private", "neighbour"),
             *opened.reached("private"),
-            *near,
+            *near(opened),
         ],
         ("way out", "The internet"): closed.reached("internet"),
     }
     for (what, spoken), reached in tried.items():
-        yield _dropped(what, spoken, reached)
+        yield dropped(what, spoken, reached)
     yield _ipv6(has_any=closed.has_ipv6 or opened.has_ipv6)
     yield _reserve(opened, seen_limit_bytes, facts)
 
@@ -118,7 +117,8 @@ def _published(settings: HostSettings, *, answers: bool) -> Finding:
     )
 
 
-def _dropped(what: str, spoken: str, reached: Sequence[Target]) -> Finding:
+def dropped(what: str, spoken: str, reached: Sequence[Target]) -> Finding:
+    """Say whether something was out of reach, as it should be."""
     if not reached:
         return Finding(what, True, "out of reach")
     places = sorted({_place(target) for target in reached})
@@ -132,6 +132,11 @@ def _place(target: Target) -> str:
         return f"ping {target.address}"
     address = f"[{target.address}]" if ":" in target.address else target.address
     return f"{address}:{target.port}"
+
+
+def near(heard: Heard) -> list[Target]:
+    """Return which machines next to the host were reached; one in the internet may be."""
+    return [target for target in heard.reached("neighbour") if not _is_internet(target.address)]
 
 
 def _is_internet(text: str) -> bool:

@@ -4,7 +4,9 @@ from bot.lab.labfile.reading import read
 from bot.lab.labfile.tables import (
     UNTIL_END,
     AttendeeTable,
+    GuestTable,
     HostTable,
+    IsoTable,
     LabFile,
     LeadTable,
     TemplateTable,
@@ -13,7 +15,9 @@ from bot.lab.labfile.tables import (
 __all__ = [
     "UNTIL_END",
     "AttendeeTable",
+    "GuestTable",
     "HostTable",
+    "IsoTable",
     "LabFile",
     "LeadTable",
     "TemplateTable",

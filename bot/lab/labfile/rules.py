@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bot.errors import StudyBotError
+from bot.lab.guest_addresses import most_ports
 from bot.lab.inputs import parse_ports, parse_size, size_text
+from bot.lab.labfile.guests import problems_of_guests
 from bot.lab.labfile.lines import KeyPath
 from bot.lab.labfile.tables import AttendeeTable, HostTable, LabFile, TemplateTable
-from bot.lab.labfile.values import capability, endpoint_of
+from bot.lab.labfile.values import capability, endpoint_of, port_range
 
 Problem = tuple[KeyPath, str]
 
@@ -26,14 +28,17 @@ class Totals:
 
 
 def totals_of(role: AttendeeTable) -> Totals:
-    """Return a role's totals: as written, or the amount of one times the number of instances."""
-    times = max(role.instances, 1)
+    """Return a role's totals: as written, or what all of theirs get each, together."""
+    containers, guests = role.instances, role.guests
+    if containers + guests == 0:
+        containers = 1
+    cpus = containers * role.cpus + guests * role.guest_cpus
+    memory = containers * parse_size(role.memory) + guests * parse_size(role.guest_memory)
+    disk = containers * _disk(role.disk) + guests * _disk(role.guest_disk)
     return Totals(
-        role.cpus * times if role.total_cpus is None else role.total_cpus,
-        parse_size(role.memory) * times
-        if role.total_memory is None
-        else parse_size(role.total_memory),
-        _disk(role.disk) * times if role.total_disk is None else _disk(role.total_disk),
+        cpus if role.total_cpus is None else role.total_cpus,
+        memory if role.total_memory is None else parse_size(role.total_memory),
+        disk if role.total_disk is None else _disk(role.total_disk),
     )
 
 
@@ -45,7 +50,10 @@ def tls_folder(host: HostTable, base: Path) -> Path | None:
 def problems_of(file: LabFile, base: Path) -> Iterator[Problem]:
     """Yield what doesn't fit together, each with the key it is best mended at."""
     yield from _twice("hosts", [host.name for host in file.hosts], "name")
-    yield from _twice("hosts", [host.docker.rstrip("/") for host in file.hosts], "docker")
+    docker = [host.docker.rstrip("/") if host.docker else f"#{n}" for n, host in _numbered(file)]
+    yield from _twice("hosts", docker, "docker")
+    libvirt = [host.libvirt or f"#{n}" for n, host in _numbered(file)]
+    yield from _twice("hosts", libvirt, "libvirt")
     for number, host in enumerate(file.hosts):
         for key, what in _host(host, base):
             yield ("hosts", number, key), what
@@ -61,6 +69,11 @@ def problems_of(file: LabFile, base: Path) -> Iterator[Problem]:
     for number, template in enumerate(file.templates):
         for keys, what in _template(template, [role for role in roles.values() if role.instances]):
             yield ("templates", number, *keys), what
+    yield from problems_of_guests(file)
+
+
+def _numbered(file: LabFile) -> Iterator[tuple[int, HostTable]]:
+    return iter(enumerate(file.hosts))
 
 
 def _twice(table: str, values: Sequence[str], key: str) -> Iterator[Problem]:
@@ -71,8 +84,36 @@ def _twice(table: str, values: Sequence[str], key: str) -> Iterator[Problem]:
 
 
 def _host(host: HostTable, base: Path) -> Iterator[tuple[str, str]]:
-    endpoint = endpoint_of(host.docker)
+    if host.docker is None and host.libvirt is None:
+        yield "docker", "is missing: a host has docker, libvirt, or both"
+    yield from _ports(host)
+    yield from _engine(host, base)
+    if ipaddress.ip_address(host.address).is_unspecified and host.public_name is None:
+        every = f"is missing: {host.address} is every address of the host"
+        yield "public_name", f"{every}, so say which one people should be shown"
+
+
+def _ports(host: HostTable) -> Iterator[tuple[str, str]]:
+    first, last = port_range(host.guest_ports)
+    most = most_ports(host.guest_subnet)
+    if last - first + 1 > most:
+        yield "guest_ports", f"are more than the {most} that {host.guest_subnet} has addresses for"
+    if host.libvirt is None or host.docker is None:
+        return
+    begin, end = port_range(host.ports)
+    if first <= end and begin <= last:
+        yield "guest_ports", f"overlap with ports ({host.ports})"
+    if ipaddress.IPv4Network(host.guest_subnet).overlaps(ipaddress.IPv4Network(host.subnet)):
+        yield "guest_subnet", f"overlaps with subnet ({host.subnet})"
+
+
+def _engine(host: HostTable, base: Path) -> Iterator[tuple[str, str]]:
     folder = tls_folder(host, base)
+    if host.docker is None:
+        if folder is not None:
+            yield "tls", "belongs to a tcp:// address only"
+        return
+    endpoint = endpoint_of(host.docker)
     if folder is None:
         if endpoint.scheme == "tcp" and not _is_loopback(endpoint.hostname or ""):
             risk = "is missing: whoever reaches this port without TLS is root on the host."
@@ -83,9 +124,6 @@ def _host(host: HostTable, base: Path) -> Iterator[tuple[str, str]]:
         missing = [name for name in TLS_FILES if not (folder / name).is_file()]
         if missing:
             yield "tls", f"there is no {', '.join(missing)} in {folder}"
-    if ipaddress.ip_address(host.address).is_unspecified and host.public_name is None:
-        every = f"is missing: {host.address} is every address of the host"
-        yield "public_name", f"{every}, so say which one people should be shown"
 
 
 def _is_loopback(machine: str) -> bool:

@@ -29,7 +29,8 @@ class HostTable(Table):
     """A machine of the lab."""
 
     name: v.Name
-    docker: v.Endpoint
+    docker: v.Endpoint | None = None
+    libvirt: v.LibvirtUri | None = None
     tls: str | None = None
     address: v.Address = "127.0.0.1"
     public_name: v.PublicName | None = None
@@ -43,6 +44,46 @@ class HostTable(Table):
     cpu_overcommit: float = Field(default=8.0, ge=1, le=100)
     launches_at_once: int = Field(default=5, ge=1, le=50)
     image_cache: v.Size = "20G"
+    accelerator: Literal["auto", "kvm", "emulation"] = "auto"
+    pool: v.PoolName = "study"
+    pool_folder: v.Folder = "/var/lib/libvirt/study"
+    guest_ports: v.PortRange = "31000-31199"
+    guest_subnet: v.GuestSubnet = "10.214.0.0/23"
+    guest_launches_at_once: int = Field(default=2, ge=1, le=50)
+
+
+class GuestTable(Table):
+    """A virtual machine that people create by its name."""
+
+    name: v.Name
+    source: Literal["cloud-image", "iso", "kernel"]
+    image: v.Origin | None = None
+    kernel: v.Origin | None = None
+    initrd: v.Origin | None = None
+    command_line: str = Field(default="", max_length=1000)
+    iso: v.Name | None = None
+    sha512: v.Sha512 | None = None
+    sums: v.HttpsAddress | None = None
+    description: str = Field(default="", max_length=100)
+    system: str = Field(default="", max_length=40)
+    user: v.UserName = "root"
+    cpus: v.Cpus | None = None
+    memory: v.Memory | None = None
+    disk: v.Size | None = None
+    firmware: Literal["bios", "efi"] = "bios"
+    devices: Literal["virtio", "plain"] | None = None
+    seeded: bool | None = None
+    lead_only: bool = False
+
+
+class IsoTable(Table):
+    """An ISO image for virtual machines."""
+
+    name: v.Name
+    file: v.Origin
+    sha512: v.Sha512 | None = None
+    sums: v.HttpsAddress | None = None
+    description: str = Field(default="", max_length=100)
 
 
 class TemplateTable(Table):
@@ -64,7 +105,7 @@ class TemplateTable(Table):
 
 
 class AttendeeTable(Table):
-    """What an attendee may have. A total that isn't there: `instances` times the amount."""
+    """What an attendee may have. A total that isn't there: what all of theirs get each."""
 
     instances: int = Field(default=1, ge=0, le=100)
     cpus: v.Cpus = 0.5
@@ -79,6 +120,11 @@ class AttendeeTable(Table):
     extensions: int = Field(default=2, ge=0, le=100)
     outward: bool = False
     plain_images: bool = False
+    guests: int = Field(default=1, ge=0, le=100)
+    guest_cpus: v.Cpus = 1.0
+    guest_memory: v.Memory = "512M"
+    guest_disk: v.Size = "4G"
+    in_all: int | None = Field(default=None, ge=0, le=100)
 
 
 class LeadTable(AttendeeTable):
@@ -93,6 +139,10 @@ class LeadTable(AttendeeTable):
     lifetime: v.Lifetime = UNTIL_END
     outward: bool = True
     plain_images: bool = True
+    guests: int = Field(default=6, ge=0, le=100)
+    guest_memory: v.Memory = "1G"
+    guest_disk: v.Size = "5G"
+    in_all: int | None = Field(default=6, ge=0, le=100)
 
 
 class LimitsTable(Table):
@@ -112,6 +162,7 @@ class LeaseTable(Table):
     grace: v.Grace = "30m"
     warning: v.Duration = "10m"
     stop_grace: v.StopGrace = "10s"
+    guest_stop_grace: v.StopGrace = "30s"
 
 
 class ImagesTable(Table):
@@ -128,6 +179,8 @@ class LabFile(Table):
     access: AccessTable = AccessTable()
     hosts: list[HostTable] = Field(default=[])
     templates: list[TemplateTable] = Field(default=[])
+    guests: list[GuestTable] = Field(default=[])
+    isos: list[IsoTable] = Field(default=[])
     limits: LimitsTable = LimitsTable()
     lease: LeaseTable = LeaseTable()
     images: ImagesTable = ImagesTable()

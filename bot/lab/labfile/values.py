@@ -152,14 +152,18 @@ def port_range(text: str) -> tuple[int, int]:
 
 
 def _subnet(text: str) -> None:
+    _subnet_of(text, longest=_LONGEST_PREFIX)
+
+
+def _subnet_of(text: str, *, longest: int) -> None:
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError:
         raise ValueError('must be an IPv4 network like "10.213.0.0/16"') from None
     if not any(network.subnet_of(private) for private in _PRIVATE):
         raise ValueError("must lie in a private range such as 10.0.0.0/8")
-    if not _SHORTEST_PREFIX <= network.prefixlen <= _LONGEST_PREFIX:
-        raise ValueError(f"must be a /{_LONGEST_PREFIX} or larger: each owner gets a part of it")
+    if not _SHORTEST_PREFIX <= network.prefixlen <= longest:
+        raise ValueError(f"must be a /{longest} or larger: each owner gets a part of it")
 
 
 def mirror_of(text: str) -> str:
@@ -230,7 +234,68 @@ def _port_entry(value: object) -> object:
     return str(value) if type(value) is int else value
 
 
+def _libvirt(text: str) -> None:
+    parts = urlsplit(text)
+    if not re.fullmatch(r"[a-z]+(?:\+[a-z0-9]+)?", parts.scheme) or "://" not in text:
+        raise ValueError('must be a libvirt URI such as "qemu:///system" or "qemu+ssh://…/system"')
+    if parts.password is not None:
+        raise ValueError("no password belongs into it")
+    if "command=" in parts.query:
+        raise ValueError("a command= in it would be run on this machine")
+
+
+def origin_is_address(text: str) -> bool:
+    """Whether a file of the catalogue comes from the web, not from this machine."""
+    return "://" in text
+
+
+def _https(text: str) -> None:
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.hostname or parts.username is not None:
+        raise ValueError("must begin with https:// (and have no user in it)")
+
+
+def _origin(text: str) -> None:
+    if origin_is_address(text):
+        _https(text)
+    elif not text or "\0" in text:
+        raise ValueError("must be an https:// address or a file's path")
+
+
+def _sha512(text: str) -> None:
+    if not re.fullmatch(r"[0-9a-fA-F]{128}", text):
+        raise ValueError("must be a SHA-512 sum: 128 hexadecimal digits")
+
+
+def _guest_subnet(text: str) -> None:
+    _subnet_of(text, longest=26)
+
+
+def _pool(text: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text, re.ASCII):
+        raise ValueError("must be a storage pool's name as libvirt lists it")
+
+
+def _folder(text: str) -> None:
+    path = PurePosixPath(text)
+    if not path.is_absolute() or ".." in path.parts or len(path.parts) < 3:
+        raise ValueError('must be a folder\'s whole path like "/var/lib/libvirt/study"')
+
+
+def _user(text: str) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", text, re.ASCII):
+        raise ValueError("must be a user's name such as root or debian")
+
+
 Size = Annotated[str, _checked(_size)]
+LibvirtUri = Annotated[str, _checked(_libvirt)]
+Origin = Annotated[str, _checked(_origin)]
+HttpsAddress = Annotated[str, _checked(_https)]
+Sha512 = Annotated[str, _checked(_sha512)]
+GuestSubnet = Annotated[str, _checked(_guest_subnet)]
+PoolName = Annotated[str, _checked(_pool)]
+Folder = Annotated[str, _checked(_folder)]
+UserName = Annotated[str, _checked(_user)]
 Memory = Annotated[str, _checked(parse_size)]
 Cpus = Annotated[float, Field(ge=LEAST_CPUS, le=MOST_CPUS)]
 Duration = Annotated[str, _checked(parse_duration)]

@@ -20,7 +20,7 @@ class Peer(discord.Client):
 
     async def on_ready(self) -> None:
         """Say so, in the words of the bot's own log."""
-        print('{"event": "ready"}', flush=True)  # noqa: T201
+        print('{"event": "ready"}', flush=True)
 
     async def on_message(self, message: discord.Message) -> None:
         """Do nothing."""

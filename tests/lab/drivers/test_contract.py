@@ -27,11 +27,12 @@ from bot.lab.errors import (
 from bot.lab.model import Port
 from tests.lab.drivers.conftest import LAYERS, Subject
 from tests.lab.engine import Bench
+from tests.patience import LONG_SECONDS
 
 NOBODY = "0" * 64
 
 
-def until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def until(condition: Callable[[], bool], seconds: float = LONG_SECONDS) -> None:
     """Wait for something that takes a moment."""
     end = time.monotonic() + seconds
     while not condition():

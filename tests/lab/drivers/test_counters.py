@@ -12,7 +12,7 @@ import pytest
 from bot.lab.drivers import Counters, kernel
 from bot.lab.drivers.counting import Counting
 from bot.lab.model import Resources
-from tests.lab.engine import Bench
+from tests.lab.engine import WRITE_50_MIB, Bench
 
 MIB = 1024**2
 Count = Callable[[str], Counters]
@@ -71,8 +71,9 @@ def test_what_is_written_to_disk(real: Bench, count: Count):
         labels={"study-bot.installation": real.installation},
     )
     before = count(container.id)
-    script = "dd if=/dev/zero of=/x bs=1M count=50 conv=fsync"
-    real.driver.execute(container.id, ["sh", "-c", script], seconds=20, most_bytes=999)
+    write = ["sh", "-c", WRITE_50_MIB]
+    result = real.driver.execute(container.id, write, seconds=60, most_bytes=9999)
+    assert result.exit_code == 0, result.output
     after = count(container.id)
     if after.disk_written_bytes is None:
         pytest.skip("this kernel doesn't count what goes to the disk")
@@ -119,6 +120,9 @@ def test_both_ways_agree(real: Bench):
     if not real.driver.facts().reads_cgroups:
         pytest.skip("the kernel's counters can't be read here")
     engine_id = real.run("sleep", "600", network=real.network(), resources=ROOM)
+    # Until then it is the engine's own program that is counted.
+    while [one.command for one in real.driver.processes(engine_id)] != ["sleep 600"]:
+        time.sleep(0.05)
     here = real.driver.counters(engine_id)
     there = Remote(real.driver._wire).read(engine_id, with_size=False)
     assert here.memory_bytes == pytest.approx(there.memory_bytes, abs=MIB)

@@ -300,7 +300,7 @@ SPEC = ContainerSpec(
     ports=(Port(80, 30001), Port(53, 30002, "udp")),
     bind_address="192.0.2.1",
     environment={"KEY": "a=b"},
-    writable=("/tmp",),  # noqa: S108 - inside a container
+    writable=("/tmp",),
     volumes=("/data/",),
 )
 
@@ -329,7 +329,7 @@ class TestSafety:
         assert config["OomKillDisable"] is False
         assert config["LogConfig"]["Config"] == {"max-size": "5m", "max-file": "2"}
         assert config["ReadonlyRootfs"] is True
-        assert set(config["Tmpfs"]) == {"/tmp", "/data"}  # noqa: S108
+        assert set(config["Tmpfs"]) == {"/tmp", "/data"}
         for options in config["Tmpfs"].values():
             assert {"nosuid", "nodev", f"size={128 * MIB}"} <= set(options.split(","))
         assert "StorageOpt" not in config

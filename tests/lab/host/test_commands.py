@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -60,10 +61,12 @@ def test_a_host_known_by_ssh_is_spoken_to_over_its_own_socket(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     lab_file(("there", "ssh://lab@there.example.org"))
-    engine = lab_command._engine(meant(settings, "setup-host"))
+    engine = lab_command._engine(meant(settings, "setup-host").docker or "")
     assert engine._path == DEFAULT_SOCKET
     monkeypatch.setenv("DOCKER_HOST", "unix:///run/other.sock")
-    assert lab_command._engine(meant(settings, "setup-host"))._path == Path("/run/other.sock")
+    assert lab_command._engine(meant(settings, "setup-host").docker or "")._path == Path(
+        "/run/other.sock"
+    )
 
 
 def test_options_come_before_the_file(settings: Settings):
@@ -76,6 +79,43 @@ def test_options_come_before_the_file(settings: Settings):
         0.5,
         1.0,
     )
+
+
+def test_a_host_for_guests_needs_no_docker(settings: Settings):
+    lab_text('[[hosts]]\nname = "here"\nlibvirt = "qemu:///system"\n')
+    host = meant(settings, "setup-host")
+    machine = lab_command._machine(host)
+    assert machine.engine is None
+    assert machine.hypervisor is not None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--guest-ports", "31000"),
+        ("--guest-ports", "31000-31999"),
+        ("--guest-subnet", "10.214.0.1/23"),
+        ("--subnet", "here"),
+        ("--address", "lab.example.org"),
+    ],
+)
+def test_an_option_that_cannot_be_is_a_sentence(
+    settings: Settings, capsys: pytest.CaptureFixture[str], words: tuple[str, str]
+):
+    del settings
+    lab_file(("here", "unix:///run/docker.sock"))
+    assert program.main(["lab", "setup-host", *words]) == 2
+    assert "option can't be used" in capsys.readouterr().err
+
+
+def test_without_libvirts_library_the_check_says_what_to_install(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    del settings
+    monkeypatch.setitem(sys.modules, "bot.lab.drivers.libvirt", None)
+    lab_text('[[hosts]]\nname = "here"\nlibvirt = "qemu:///system"\n')
+    assert program.main(["lab", "check-host"]) == 1
+    assert "study-session-bot[kvm]" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("action", ["setup-host", "remove-host"])

@@ -150,7 +150,7 @@ async def _require(
         # What ran goes on, rather than being made anew.
         assert list(left.values()) == [instance.engine_id]
     assert instance.digest
-    assert (await here.lab.instances.execute(instance, SPEAKER, ("echo", "hi"))).exit_code == 0
+    assert (await here.lab.insides.execute(instance, SPEAKER, ("echo", "hi"))).exit_code == 0
 
 
 @pytest.mark.parametrize("number", range(3))
@@ -161,7 +161,7 @@ async def test_killed_at_any_moment_while_four_start(
     victim = Victim(path, engine, ANY, "web")
     try:
         assert await asyncio.to_thread(victim.asked.wait, 60)
-        await asyncio.sleep(number * 0.4 + random.uniform(0, 0.4))  # noqa: S311 - any moment
+        await asyncio.sleep(number * 0.4 + random.uniform(0, 0.4))
         victim.process.kill()
         await victim.dies()
         async with real_lab(path, engine.address, host=settings(engine)) as here:

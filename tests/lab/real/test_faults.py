@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.lab import State, events, hosts
+from bot.lab import Instance, State, events, hosts
 from bot.lab.answering import answers
 from bot.lab.errors import (
     HostUnreachable,
@@ -72,23 +72,42 @@ class TestKilled:
         await pulling(here, launch)
         await asyncio.to_thread(engine.kill)
 
+        asked: list[Instance] = []
+
+        async def request() -> Instance:
+            """Ask; who does before anybody noticed is told on the card, or waits in the queue."""
+            asked.append(await here.ask(BOB, "idle"))
+
+            async def over() -> Instance | None:
+                now = await here.now(asked[0])
+                progress = here.lab.launcher.progress.get(now.id)
+                waits = now.state is State.QUEUED and progress is not None and progress.is_cut_off
+                return now if waits or now.state is State.FAILED else None
+
+            answered = await until(over)
+            if answered.state is State.QUEUED or told(answered) == HostUnreachable.message:
+                raise HostUnreachable
+            return answered
+
         outcomes = await all_at_once(
             {
-                "logs": lambda: here.lab.instances.logs(other, ALICE, lines=5),
-                "execute": lambda: here.lab.instances.execute(other, ALICE, ("id",)),
-                "request": lambda: here.ask(BOB, "idle"),
+                "logs": lambda: here.lab.insides.logs(other, ALICE, lines=5),
+                "execute": lambda: here.lab.insides.execute(other, ALICE, ("id",)),
+                "request": request,
             }
         )
         assert refused(outcomes) == {}
         failed = await here.until(launch, State.FAILED)
         assert told(failed) == HostUnreachable.message
-        (event,) = await here.world.events(events.FAILED)
-        assert event.data["instance_id"] == launch.id
+        ended = [event.data["instance_id"] for event in await here.world.events(events.FAILED)]
+        assert ended.count(launch.id) == 1
 
         await asyncio.to_thread(engine.start, *OPTIONS)
         await here.up()
         assert here.client.images.list(reference) == []
         await here.until(other, State.STOPPED)
+        for one in asked:  # It had its place in the queue.
+            await here.until(one, State.RUNNING, State.FAILED)
         await here.require_in_step()
         again = await here.run(SPEAKER, reference)
         assert (again.state, told(again)) == (State.RUNNING, "")
@@ -119,7 +138,7 @@ class TestKilled:
             assert died.data["instance_id"] == instance.id
             now = await here.lab.instances.start(now, ALICE)
         assert await until(lambda: answers(engine.ip, now.ports[0].host))
-        assert (await here.lab.instances.execute(now, ALICE, ("echo", "hi"))).output == b"hi\n"
+        assert (await here.lab.insides.execute(now, ALICE, ("echo", "hi"))).output == b"hi\n"
         await here.require_in_step()
 
     async def test_a_restart_is_noticed_and_got_over(self, here: RealLab, engine: PrivateEngine):
@@ -155,10 +174,10 @@ class TestHung:
             return lab.images.pull(here.session, by, missing, lambda _: None, threading.Event())
 
         commands: dict[str, Callable[[], Awaitable[object]]] = {
-            "logs": lambda: lab.instances.logs(a, by, lines=5),
+            "logs": lambda: lab.insides.logs(a, by, lines=5),
             "figures": lambda: lab.instances.figures(a, exact=True),
-            "processes": lambda: lab.instances.processes(a),
-            "execute": lambda: lab.instances.execute(a, by, ("id",)),
+            "processes": lambda: lab.insides.processes(a),
+            "execute": lambda: lab.insides.execute(a, by, ("id",)),
             "stop": lambda: lab.instances.stop(b, by),
             "restart": lambda: lab.instances.restart(c, by),
             "start": lambda: lab.instances.start(stopped, by),

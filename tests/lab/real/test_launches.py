@@ -108,7 +108,7 @@ class TestEnds:
         assert (now.exit_code, now.out_of_memory) == (code, False)
         (died,) = await here.world.events(events.DIED)
         assert died.data["instance_id"] == instance.id
-        assert await here.lab.instances.logs(now, SPEAKER, lines=5) == b"bye\n"
+        assert await here.lab.insides.logs(now, SPEAKER, lines=5) == b"bye\n"
 
     async def test_what_the_kernel_killed_for_memory_is_told_as_that(self, here: RealLab):
         instance = await here.run(
@@ -120,7 +120,7 @@ class TestEnds:
             await here.lab.keeper.reconcile_all()
             return (await here.now(instance)).state is State.STOPPED
 
-        await until(ended, within_s=20)
+        await until(ended)
         now = await here.now(instance)
         assert (now.exit_code, now.out_of_memory) == (137, True)
 

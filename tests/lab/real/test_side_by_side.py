@@ -172,7 +172,7 @@ async def test_what_one_does_to_its_own_leaves_the_others_alone(
     assert set(ours.containers()) == forged
     for one in kept:
         assert (await theirs.now(one)).state is State.RUNNING
-        assert (await theirs.lab.instances.execute(one, SPEAKER, ("true",))).exit_code == 0
+        assert (await theirs.lab.insides.execute(one, SPEAKER, ("true",))).exit_code == 0
     await theirs.lab.keeper.reconcile_all()
     await theirs.require_in_step()
 

@@ -249,10 +249,11 @@ async def _opened(
                 catalogue,
                 connect,
                 in_playground=True,
+                data=path.parent / "data",
             )
         )
         session = await below.database.read(_first_session) or await below.start()
-        here = RealLab(below, lab, drivers, session)  # type: ignore[arg-type]
+        here = RealLab(below, lab, drivers, session, {})  # type: ignore[arg-type]
         here.client = docker.DockerClient(address, version="1.41", timeout=20)
         tasks = [asyncio.create_task(lab.hosts.run()), asyncio.create_task(lab.launcher.run())]
         try:

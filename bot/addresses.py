@@ -1,4 +1,4 @@
-"""Which addresses notes are read from, so that nobody reads the operator's own network.
+"""Which addresses the bot reads from, so that nobody reads the operator's own network.
 
 Names are resolved once: what was checked is what is connected to. A name that leads to a
 public address now and to a private one a moment later gains nothing.
@@ -11,12 +11,18 @@ from collections.abc import Awaitable, Callable, Collection
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
-from bot.notes.errors import AddressRefused
+from bot.errors import N_, BadInput
 
 _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")
 _BELOW = 2**32
 
 Resolve = Callable[[str, int, socket.AddressFamily], Awaitable[list[ResolveResult]]]
+
+
+class PrivateAddress(BadInput):
+    """Leads into a private network."""
+
+    message = N_("I don't read from {host}: it is in a private network.")
 
 
 def is_public(address: str) -> bool:
@@ -59,8 +65,15 @@ class Hosts:
 class CheckedResolver(AbstractResolver):
     """Resolves names to addresses that may be read from, and to no others."""
 
-    def __init__(self, hosts: Hosts, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        hosts: Hosts,
+        resolve: Resolve | None = None,
+        *,
+        refused: type[PrivateAddress] = PrivateAddress,
+    ) -> None:
         self._hosts = hosts
+        self._refused = refused
         self._own = ThreadedResolver() if resolve is None else None
         self._resolve: Resolve = resolve or self._of_system
 
@@ -70,13 +83,13 @@ class CheckedResolver(AbstractResolver):
         """Return where a host is.
 
         Raises:
-            AddressRefused: any of its addresses is private.
+            PrivateAddress: any of its addresses is (as the kind it was made with).
         """
         found = await self._resolve(host, port, family)
         if not self._hosts.allows(host, port):
             for one in found:
                 if not is_public(one["host"]):
-                    raise AddressRefused(host=host)
+                    raise self._refused(host=host)
         return found
 
     async def close(self) -> None:
