@@ -180,7 +180,10 @@ def _too_many(verdict: Verdict, headers: dict[str, str]) -> tuple[int, Any, dict
 
 async def _read(request: web.Request) -> Body:
     if request.content_type.startswith("multipart/"):
-        return await _read_form(request)
+        try:
+            return await _read_form(request)
+        except ValueError as error:
+            raise web.HTTPBadRequest(text=f"the body isn't such a form: {error}") from None
     raw = await request.read()
     if not raw:
         return Body()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -36,6 +37,9 @@ PHONE = {
     "has_touch": True,
 }
 
+
+# What a program complains of. Lines that only inform may name an error that was dealt with.
+_TROUBLE = re.compile(r"traceback|^(?!\S+ \[(?:info|debug) *\] ).*error", re.IGNORECASE)
 
 # Other tests make and drop network interfaces, and Chromium then gives up what it is loading.
 NETWORK_CHANGED = "ERR_NETWORK_CHANGED"
@@ -213,7 +217,7 @@ async def playing(**environment: str) -> AsyncIterator[str]:
         with contextlib.suppress(asyncio.CancelledError):
             await reading
         print(*errors, sep="")  # shown with what failed
-    assert not [line for line in errors if "Traceback" in line or "error" in line.lower()], errors
+    assert not [line for line in errors if _TROUBLE.search(line)], errors
 
 
 async def open_page(browser: Browser, address: str, *, phone: bool = False) -> View:

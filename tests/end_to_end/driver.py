@@ -143,6 +143,8 @@ async def launch(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-W", "error", "-W", "ignore::DeprecationWarning:discord.player"),
+        # aiohttp's own call, where a form arrives in certain pieces.
+        *("-W", "ignore::DeprecationWarning:aiohttp.multipart"),
         *("-m", "playground", "--until-stdin-closes"),
         *(["--empty"] if empty else []),
         *options,

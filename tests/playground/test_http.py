@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 import discord
 import pytest
+import yarl
 
 from tests.end_to_end.driver import Refused
 from tests.playground.conftest import Bot, Stage
@@ -112,6 +113,63 @@ async def test_old_messages_are_edited_rarely(stage: Stage) -> None:
         refused = (await stage.page.requests(method="PATCH"))[-1]
         assert (refused["status"], refused["response"]["code"]) == (429, 30046)
         editing.cancel()
+
+
+@pytest.mark.parametrize("part", ["message", "file"])
+@pytest.mark.parametrize("cut", [-10, 0, 3, 40, 9_000, 20_000, 20_010])
+async def test_a_form_arrives_in_whatever_pieces_the_network_cuts(
+    stage: Stage, part: str, cut: int
+) -> None:
+    message = b'{"content": "x"}'.ljust(20_000)
+    picture = bytes(range(250)) * 80
+    mark = b"5d3f9c0e7b1a4826"
+    form = (
+        b'--%b\r\nContent-Disposition: form-data; name="payload_json"\r\n\r\n%b\r\n'
+        b'--%b\r\nContent-Disposition: form-data; name="files[0]"; filename="a.png"\r\n'
+        b"Content-Type: image/png\r\n\r\n%b\r\n--%b--\r\n"
+    ) % (mark, message, mark, picture, mark)
+    cut += form.index(message if part == "message" else picture)
+    url = yarl.URL(f"{stage.playground.api}/channels/{stage.channel}/messages")
+    head = (
+        f"POST {url.raw_path} HTTP/1.1\r\nHost: {url.authority}\r\nConnection: close\r\n"
+        f"Authorization: Bot {stage.playground.bot_token}\r\nContent-Length: {len(form)}\r\n"
+        f"Content-Type: multipart/form-data; boundary={mark.decode()}\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    for piece in (head.encode() + form[:cut], form[cut : cut + 3], form[cut + 3 :]):
+        writer.write(piece)
+        await writer.drain()
+        await asyncio.sleep(0.05)  # until that much is read
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert b" 200 " in answer.splitlines()[0], answer
+    [message] = await stage.page.history(stage.alice, stage.channel)
+    [file] = message["attachments"]
+    async with aiohttp.ClientSession() as client, client.get(file["url"]) as response:
+        assert await response.read() == picture
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"no part at all",
+        b'--b\r\nContent-Disposition: form-data; name="payload_json"\r\n\r\n{not JSON\r\n--b--\r\n',
+    ],
+)
+async def test_a_broken_form_is_refused(stage: Stage, body: bytes) -> None:
+    url = f"{stage.playground.api}/channels/{stage.channel}/messages"
+    headers = {
+        "Authorization": f"Bot {stage.playground.bot_token}",
+        "Content-Type": "multipart/form-data; boundary=b",
+    }
+    async with (
+        aiohttp.ClientSession(headers=headers) as client,
+        client.post(url, data=body) as response,
+    ):
+        assert response.status == 400
+    assert await stage.page.history(stage.alice, stage.channel) == []
 
 
 async def test_an_unknown_route_is_loud(stage: Stage, capfd: pytest.CaptureFixture[str]) -> None:
