@@ -43,3 +43,5 @@ def configure(log_format: str, level: str) -> None:
     root.setLevel(level)
     # Its INFO lines speak of its own machinery, not of anybody's session.
     logging.getLogger("discord").setLevel(max(logging.WARNING, root.level))
+    # It writes down, line by line, whatever it raises too; and what a guest says is a stranger's.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)

@@ -34,6 +34,12 @@ class Directory:
             self._stale.add(instance.guild_id)
         await self._read()
 
+    async def close(self) -> None:
+        """Read no more."""
+        if self._reader is not None:
+            self._reader.cancel()
+            await asyncio.gather(self._reader, return_exceptions=True)
+
     def on_event(self, event: Event) -> None:
         """Read a guild's instances again, soon, after what changes them."""
         if event.kind not in _CHANGES:

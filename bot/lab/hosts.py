@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, Generic, ParamSpec, Protocol, TypeVar
+from typing import Generic, ParamSpec, Protocol, TypeVar
 
 import structlog
 
@@ -21,7 +21,7 @@ from bot.lab.errors import HostUnreachable, LabError
 from bot.lab.guest_addresses import ports_of
 from bot.lab.host import cgroup_parent
 from bot.lab.model import HostSettings, Kind
-from bot.lab.threads import Threads
+from bot.lab.threads import Threads, heard
 
 log = structlog.get_logger(__name__)
 
@@ -197,6 +197,7 @@ class Engine(Generic[D, F]):
         looking = self._looking
         if looking is None or looking.done():
             looking = self._looking = asyncio.create_task(self._ping())
+            looking.add_done_callback(heard)
         return await asyncio.shield(looking)
 
     async def close(self) -> None:
@@ -251,7 +252,7 @@ class Engine(Generic[D, F]):
         began = time.monotonic()
         answer = asyncio.get_running_loop().run_in_executor(self._threads, work)
         # Whoever waited for it may have gone by then: what went wrong is nobody's news.
-        answer.add_done_callback(_heard)
+        answer.add_done_callback(heard)
         try:
             async with asyncio.timeout(seconds):
                 if is_watched:
@@ -289,11 +290,6 @@ class Engine(Generic[D, F]):
             if not look.result():
                 raise HostUnreachable
             patience = min(2 * patience, _PAUSE_SECONDS)
-
-
-def _heard(answer: "asyncio.Future[Any]") -> None:
-    if not answer.cancelled():
-        answer.exception()
 
 
 class Host(Engine[ContainerDriver, HostFacts]):

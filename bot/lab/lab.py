@@ -156,6 +156,7 @@ async def open_lab(
         )
     finally:
         await launches.close()
+        await directory.close()
         await hosts.close()
         await guest_hosts.close()
 

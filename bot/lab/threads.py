@@ -1,5 +1,6 @@
 """Threads that may be left behind: an engine that hangs must not keep the program from ending."""
 
+import asyncio
 import queue
 import threading
 from collections.abc import Callable
@@ -74,3 +75,12 @@ class Threads(Executor):
                 # One that finds a call waiting isn't idle.
                 if self._calls.empty():
                     self._idle += 1
+
+
+def heard(answer: "asyncio.Future[Any]") -> None:
+    """Take note of how something ended that all who waited for it may have left: no news then.
+
+    A callback of futures and tasks, whose failures asyncio otherwise logs as nobody's.
+    """
+    if not answer.cancelled():
+        answer.exception()

@@ -67,6 +67,8 @@ class Source:
             self._threads, self._work, dict(tracks), host, clock
         )
         self._under_way = asyncio.ensure_future(work)
+        # It may fail when nobody waits for it any more.
+        self._under_way.add_done_callback(self._is_over)
         done, _ = await asyncio.wait({self._under_way}, timeout=_LIMIT_SECONDS)
         if not done:
             self.failures += 1
@@ -77,14 +79,17 @@ class Source:
         if self._is_slow:
             log.info("usage sweeps come in time again", source=self.name)
         self._is_slow = False
-        if (error := self._under_way.exception()) is not None:
-            self.failures += 1
-            if not isinstance(error, StudyBotError):
-                log.error("usage sweep failed", source=self.name, exc_info=error)
 
     def close(self) -> None:
         """Let go; a thread that hangs is left to end by itself."""
         self._threads.shutdown(cancel_futures=True)
+
+    def _is_over(self, sweep: "asyncio.Future[None]") -> None:
+        if sweep.cancelled() or (error := sweep.exception()) is None:
+            return
+        self.failures += 1
+        if not isinstance(error, StudyBotError):
+            log.error("usage sweep failed", source=self.name, exc_info=error)
 
     def _work(self, tracks: Mapping[str, Track], host: str, clock: Clock) -> None:
         began = time.monotonic()

@@ -85,14 +85,17 @@ class Screens:
             NotRunning, NotSupported, ContainerGone, HostUnreachable: told privately.
         """
         drawing = asyncio.create_task(self._face(interaction, instance))
-        if instance.public:
-            # A refusal is for the one who asked; only a picture is for everybody.
-            await asyncio.wait({drawing}, timeout=_ANSWER_SECONDS)
-            if drawing.done():
-                await interaction.response.send_message(**(await drawing).to_send())
-                return
-        await interaction.response.defer(ephemeral=not instance.public, thinking=True)
-        await interaction.edit_original_response(**(await drawing).to_edit())
+        try:
+            if instance.public:
+                # A refusal is for the one who asked; only a picture is for everybody.
+                await asyncio.wait({drawing}, timeout=_ANSWER_SECONDS)
+                if drawing.done():
+                    await interaction.response.send_message(**(await drawing).to_send())
+                    return
+            await interaction.response.defer(ephemeral=not instance.public, thinking=True)
+            await interaction.edit_original_response(**(await drawing).to_edit())
+        finally:
+            drawing.cancel()  # Where Discord doesn't take the answer.
 
     async def close(self) -> None:
         """End the live ones."""

@@ -13,6 +13,7 @@ from bot.lab.guests.steps import GuestSteps
 from bot.lab.hosts import WORK_SECONDS, GuestHost, Hosts
 from bot.lab.model import ALIVE, Instance, LabRole, RoleLimits
 from bot.lab.spec import engine_name
+from bot.lab.threads import heard
 from bot.lab.wishes import LaunchRequest, Wish, guest_wish
 from bot.lab.works import OtherPorts
 
@@ -129,6 +130,7 @@ class GuestWorks:
         at, task = self._readings.get(host.key, (float("-inf"), None))
         if task is None or now - at > _SHARED_SECONDS or task.cancelled():
             task = asyncio.create_task(self._read(host))
+            task.add_done_callback(heard)
             self._readings[host.key] = (now, task)
         found = (await asyncio.shield(task)).get(engine_id)
         if found is None:
