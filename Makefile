@@ -28,7 +28,7 @@ run: ## Start the playground, or the bot on Discord when DISCORD_TOKEN is set (A
 # They start some hundred programs: kept bytecode spares each of them a third of its start.
 test: export PYTHONDONTWRITEBYTECODE =
 test: ## Run every test (FAST=1 leaves the slow ones out, JOBS=n at a time, ARGS="â€¦" go to pytest)
-	@scripts/setup.sh dev browser lab
+	@scripts/setup.sh dev browser lab tools
 	@.venv/bin/python -m pytest --numprocesses=$(JOBS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # Measuring makes everything take twice as long, so it isn't part of each run. The floor counts for
@@ -55,7 +55,7 @@ lock: ## Resolve the dependencies anew into constraints.txt (ARGS="python3.11 â€
 	@.venv/bin/python scripts/lock.py $(ARGS)
 
 setup: ## Only do the set-up of `make run` and `make test`
-	@scripts/setup.sh dev browser lab
+	@scripts/setup.sh dev browser lab tools
 
 lab-down: ## Stop the lab's registry, and engine, libvirt, networks and firewall rules where this set-up made them
 	@scripts/setup.sh run lab-down

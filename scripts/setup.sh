@@ -4,6 +4,7 @@
 #   setup.sh run       .venv with the bot and the playground
 #   setup.sh dev       .venv with the tools for tests, lint and benchmarks as well
 #   setup.sh browser   Chromium and a Japanese font, for the browser tests
+#   setup.sh tools     what else tests on real parts need
 #   setup.sh lab       a Docker Engine, libvirt, images, a registry and the host's rules (LAB=off:
 #                      nothing; LAB=on: without asking)
 #   setup.sh lab-down  stop and take away what "lab" started and laid
@@ -241,6 +242,39 @@ install_browser() {
         echo "$refusal, so Japanese shows as boxes in the browser tests' screenshots."
         echo "To mend that: sudo apt-get install ${browser_packages[1]}"
     fi
+}
+
+# --- what else tests on real parts need -----------------------------------------
+
+tools=(ffprobe:ffmpeg)
+lab_tools=(debootstrap:debootstrap docker-compose:docker-compose)
+
+has_tool() { # program
+    [[ $1 != docker-compose ]] || ! docker compose version >/dev/null 2>&1 || return 0
+    PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null
+}
+
+install_tools() { # after the lab
+    local answer=$notes/no-tools agreed="" status=0 tool
+    local -a wanted=("${tools[@]}") missing=()
+    if [[ ${LAB:-ask} != off && -e build/lab/lab.toml ]]; then
+        wanted+=("${lab_tools[@]}")
+        ! grep -qsw btrfs /proc/filesystems || wanted+=(mkfs.btrfs:btrfs-progs)
+        # Where systemd runs, an SSH server would be up ever after: nobody asked for that.
+        [[ -d /run/systemd/system ]] || wanted+=(sshd:openssh-server)
+    fi
+    for tool in "${wanted[@]}"; do
+        has_tool "${tool%:*}" || missing+=("${tool#*:}")
+    done
+    ((${#missing[@]})) || return 0
+    if [[ -e $answer ]]; then
+        refusal="You chose not to install what some tests need"
+        status=1
+    else
+        install_packages "Testing on real parts" "${missing[@]}" || status=$?
+    fi
+    ((status == 2)) && touch "$answer"
+    ((status == 0)) || echo "$refusal, so tests that need ${missing[*]} are skipped."
 }
 
 # --- the lab -------------------------------------------------------------------
@@ -495,6 +529,7 @@ for part in "$@"; do
     case $part in
         run | dev) install_python_packages "$part" ;;
         browser) install_browser ;;
+        tools) install_tools ;;
         lab) set_up_lab ;;
         lab-down) take_lab_down ;;
         *) fail "setup.sh doesn't know \"$part\": the top of the file says what it knows." ;;
