@@ -29,6 +29,7 @@ from tests.lab.host.neighbourhood import (
     METADATA,
     Place,
 )
+from tests.lab.images import BUSYBOX
 
 pytestmark = pytest.mark.slow
 
@@ -115,9 +116,9 @@ def test_a_guest_may_ask_for_its_address(fenced: Ground):
             f"pidfile {folder}/pid\nlease_file {folder}/leases\n"
         )
         fenced.machine.did("sh", "-c", f"printf '{settings}' >{folder}/conf; touch {folder}/leases")
-        fenced.machine.did("busybox", "udhcpd", "-S", f"{folder}/conf")
+        fenced.machine.did(str(BUSYBOX), "udhcpd", "-S", f"{folder}/conf")
         try:
-            ask = ("busybox", "udhcpc", "-i", "eth0", "-n", "-q", "-t", "3", "-T", "1", "-s")
+            ask = (str(BUSYBOX), "udhcpc", "-i", "eth0", "-n", "-q", "-t", "3", "-T", "1", "-s")
             script = '#!/bin/sh\n[ "$1" = bound ] && echo "got $ip"\n'
             fenced.machine.did("sh", "-c", f"printf '{script}' >{folder}/s; chmod +x {folder}/s")
             assert f"got {start}.20" in fenced.in_guest(guest, *ask, f"{folder}/s")
