@@ -33,6 +33,7 @@ GET    /_ping
 HEAD   /_ping
 GET    /version
 GET    /info
+GET    /events                      since until filters
 GET    /images/json                 all filters digests
 GET    /images/search               term limit
 POST   /images/create               fromImage tag platform
@@ -90,8 +91,12 @@ _PARAMETERS = {
     "ps_args": r"-ef|-eo [a-z]{1,16}(?::[0-9]{1,3})?(?:,[a-z]{1,16}(?::[0-9]{1,3})?){0,20}",
 }
 _IMAGE_PARTS = rf"([^/]+)/({names.REPOSITORY})(?::({names.TAG}))?(?:@{names.DIGEST})?"
-# Without its tag a pull would fetch every one there is.
-_REQUIRED = {"fromImage": "tag", "repo": "tag"}
+# Without its tag a pull would fetch every one there is; without an end events would never end.
+_REQUIRED: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("images", "create"): ("fromImage", "tag"),
+    ("images", "{image}", "tag"): ("repo", "tag"),
+    ("events",): ("since", "until"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +174,7 @@ def match(method: str, target: str, rules: Rules) -> Call:
         named = route.pattern.fullmatch(path) if route.method == method else None
         if named is not None:
             query = _query(raw_query, route)
-            if route.parts in {("containers", "json"), ("networks",)}:
+            if route.parts in {("containers", "json"), ("networks",), ("events",)}:
                 query["filters"] = _narrowed(query.get("filters", "{}"), rules)
             version = found["version"] or ""
             call = Call(method, version, route.parts, named.groupdict(), query, route.body)
@@ -205,9 +210,9 @@ def _query(raw: str, route: _Route) -> dict[str, str]:
             known[key] = value
         elif value not in _UNSET:
             raise Refused(f"the parameter {key[:40]!r} may not be set here")
-    for key, other in _REQUIRED.items():
-        if key in route.parameters and not {key, other} <= set(known):
-            raise Refused(f"the parameters {key} and {other} must be set")
+    required = _REQUIRED.get(route.parts, ())
+    if not set(required) <= set(known):
+        raise Refused(f"the parameters {' and '.join(required)} must be set")
     return known
 
 

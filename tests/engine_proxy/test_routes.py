@@ -111,6 +111,9 @@ REFUSED = [
     ("POST", "/grpc"),
     ("POST", "/auth"),
     ("GET", "/events"),
+    ("GET", "/events?since=1700000000"),
+    ("GET", "/events?until=1700000000"),
+    ("GET", "/events?since=1&until=1h"),
     ("GET", "/volumes"),
     ("POST", "/volumes/create"),
     ("POST", "/plugins/pull?remote=evil"),
@@ -216,19 +219,22 @@ def filters(target: str, rules: Rules = RULES) -> dict[str, Any]:
     return json.loads(parse_qs(urlsplit(written).query)["filters"][0])
 
 
-@pytest.mark.parametrize("path", ["/containers/json", "/networks"])
+@pytest.mark.parametrize(
+    "path", ["/containers/json", "/networks", "/events?since=1700000000.5&until=1700000003"]
+)
 def test_a_list_holds_nothing_of_strangers(path: str) -> None:
     label = "study-bot.installation"
+    more = f"{path}{'&' if '?' in path else '?'}"
     given_object = quote(json.dumps({"label": {"a=b": True}}))
 
     assert filters(path) == {"label": [label]}
-    assert filters(f"{path}?filters={given_object}") == {"label": ["a=b", label]}
+    assert filters(f"{more}filters={given_object}") == {"label": ["a=b", label]}
     named = Rules(installation="abc")
     assert filters(path, named) == {"label": [f"{label}=abc"]}
     mine = quote(json.dumps({"label": [f"{label}=abc.probe"]}))
-    assert filters(f"{path}?filters={mine}", named) == {"label": [f"{label}=abc.probe"]}
+    assert filters(f"{more}filters={mine}", named) == {"label": [f"{label}=abc.probe"]}
     other = quote(json.dumps({"label": [f"{label}=def"]}))
-    assert filters(f"{path}?filters={other}", named)["label"] == [f"{label}=def", f"{label}=abc"]
+    assert filters(f"{more}filters={other}", named)["label"] == [f"{label}=def", f"{label}=abc"]
 
 
 # --- names for images ---

@@ -156,6 +156,7 @@ GIVEN = "takes what was found by its guild before: Instances.get, named, mine; S
 EXEMPT = {
     "Access.is_staff": GIVEN,
     "Directory.on_event": CLOCKWORK,
+    "Directory.close": CLOCKWORK,
     "Images.check_size": OF_HOSTS,
     "Images.evict": OF_HOSTS,
     "Images.fetch": OF_HOSTS,

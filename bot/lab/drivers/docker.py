@@ -7,11 +7,12 @@ for the engine, and should wait for nothing else.
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from bot.errors import StudyBotError
-from bot.lab.drivers import describing, output, pulling, readings, refusals, safety
+from bot.lab.drivers import describing, oom, output, pulling, readings, refusals, safety
 from bot.lab.drivers.base import (
     ContainerSpec,
     ContainerState,
@@ -163,7 +164,11 @@ class DockerDriver:
 
     def inspect(self, engine_id: str) -> ContainerState:
         """Return one container."""
-        return readings.inspected_container(self._of("GET", engine_id, "json"))
+        entry = self._of("GET", engine_id, "json")
+        state = readings.inspected_container(entry)
+        if not state.out_of_memory and oom.was_told(self._wire, entry):
+            return replace(state, out_of_memory=True)
+        return state
 
     def owned(self, installation: str) -> list[ContainerState]:
         """List what carries an installation's label, running or not."""

@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bot.lab.drivers import ContainerState
+from bot.lab.drivers import ContainerState, readings
 from bot.lab.drivers.safety import LOG_BYTES
 from bot.lab.errors import EngineRefused
 from bot.lab.model import Resources
@@ -117,6 +118,26 @@ class TestMemory:
         state = ended(real, engine_id)
         assert state.out_of_memory
         assert state.exit_code == 137
+
+    def test_it_is_told_where_the_engine_took_no_note_of_the_reason(
+        self, real: Bench, monkeypatch: pytest.MonkeyPatch
+    ):
+        # It hears of the end and of the reason by two ways: now and then in the other order.
+        as_told = readings.inspected_container
+        monkeypatch.setattr(
+            readings,
+            "inspected_container",
+            lambda entry: replace(as_told(entry), out_of_memory=False),
+        )
+        engine_id = real.run("sh", "-c", "x=x; while :; do x=$x$x; done", resources=SMALL)
+        assert ended(real, engine_id).out_of_memory
+
+    def test_one_that_somebody_killed_had_memory_enough(self, real: Bench):
+        engine_id = real.run("sleep", "600")
+        real.client.containers.get(engine_id).kill()
+        state = ended(real, engine_id)
+        assert state.exit_code == 137
+        assert not state.out_of_memory
 
     def test_there_is_no_swap_beside_it(self, real: Bench, idle: str):
         config = real.client.containers.get(idle).attrs["HostConfig"]
