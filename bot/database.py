@@ -21,9 +21,23 @@ from bot.schema import Migration, check, load_migrations, migrate, unusable
 P = ParamSpec("P")
 T = TypeVar("T")
 
-# How long one waits for another program, such as an export, that has the file.
+# How long one waits for another program that holds the file, and how long a write does: what
+# people write in the chat meanwhile must not be lost, and keeps its order in the queue behind.
 _PATIENCE_MS = 5000
+_WRITE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.01
+
+
+def is_busy(error: BaseException) -> bool:
+    """Whether work was given up because another program held the file for too long.
+
+    Nothing of it is kept.
+    """
+    # The low byte of an extended code is its kind.
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+    )
 
 
 class Transaction:
@@ -52,6 +66,8 @@ class Transaction:
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in one hop to its thread."""
 
+    is_leaving = False
+
     async def run(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         # aiosqlite leaves this one method untyped.
         result: T = await self._execute(  # pyright: ignore[reportUnknownMemberType]
@@ -71,6 +87,7 @@ class _Connection(aiosqlite.Connection):
 
         def job() -> None:
             try:
+                self._begin(connection)
                 result, callbacks = _in_transaction(connection, work, args, kwargs)
             except BaseException as error:  # noqa: BLE001 - it is for whoever waits
                 loop.call_soon_threadsafe(_fail, done, error)
@@ -80,6 +97,17 @@ class _Connection(aiosqlite.Connection):
         queue = cast("SimpleQueue[Any]", self._tx)  # pyright: ignore[reportUnknownMemberType]
         queue.put_nowait((None, job))
         return done
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        deadline = time.monotonic() + _WRITE_SECONDS
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if not is_busy(error) or self.is_leaving or time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
 
 def _succeed(done: "asyncio.Future[T]", result: T, callbacks: list[Callable[[], None]]) -> None:
@@ -167,6 +195,10 @@ class Database:
         """Copy the whole database to `target` through SQLite's backup API, safe while running."""
         await asyncio.to_thread(backup, self.path, target)
 
+    def hurry(self) -> None:
+        """Have writes wait less long for another program from now on: this one is to end."""
+        self._writer.is_leaving = True
+
     async def close(self) -> None:
         """Close both connections; their threads end. Closing twice is fine."""
         if self._is_closed:
@@ -196,7 +228,6 @@ def _in_transaction(
     kwargs: dict[str, Any],
 ) -> tuple[T, list[Callable[[], None]]]:
     transaction = Transaction(connection)
-    connection.execute("BEGIN IMMEDIATE")
     try:
         result = work(transaction, *args, **kwargs)
         connection.execute("COMMIT")
@@ -238,7 +269,7 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
         try:
             connection.execute("PRAGMA journal_mode = WAL")
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+            if not is_busy(error) or time.monotonic() > deadline:
                 raise
             time.sleep(_PAUSE_SECONDS)
         else:

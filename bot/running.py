@@ -112,6 +112,7 @@ async def _serve(app: App, token: str, stop: asyncio.Event) -> None:
         if connection.done():
             await connection
     finally:
+        app.database.hurry()
         ready.cancel()
         stopping.cancel()
         await supervisor.stop()

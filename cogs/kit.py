@@ -14,6 +14,7 @@ import structlog
 from discord import app_commands, ui
 
 from bot.archive import Archive
+from bot.database import is_busy
 from bot.drawing import DrawingWorker
 from bot.errors import N_, NotAllowed, StudyBotError
 from bot.guilds import LEADS, GuildService, Person
@@ -291,6 +292,12 @@ def _sentence(error: Exception, _: Words, command: str, guild_id: int | None) ->
         return _(
             "Discord is having trouble: I can't tell whether this was done. Please look, and try"
             " again in a moment."
+        )
+    if is_busy(error):
+        log.warning("database held by another program", command=command, guild_id=guild_id)
+        return _(
+            "Another program holds the file I keep everything in, so this was not done. Please try"
+            " again in a minute. If it goes on, tell the one who runs this bot."
         )
     incident = secrets.token_hex(4)
     log.error("incident", incident=incident, command=command, exc_info=error)

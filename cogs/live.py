@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import json
+import sqlite3
 from collections import deque
 from collections.abc import Awaitable, Callable, Generator, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import discord
 import structlog
 from discord import ui
 
+from bot.database import is_busy
 from bot.timeline import Clock, Event, LiveMessage, Timeline
 from cogs.kit import is_trouble, show_there
 from cogs.pictures import Picture
@@ -205,7 +207,13 @@ class LiveMessages:
             self.mark(kind, key)
             return on_it
         await show_there(interaction, **face.to_edit())
-        await self._timeline.live_message_shows(kind, key, face.digest)
+        try:
+            await self._timeline.live_message_shows(kind, key, face.digest)
+        except sqlite3.OperationalError as error:
+            if not is_busy(error):
+                raise
+            # What was pressed is done and shown: whoever pressed need not hear of this.
+            self.mark(kind, key)
         return True
 
     async def refresh_rows(self) -> None:

@@ -21,8 +21,9 @@ from tests.patience import LONG_SECONDS
 # audioop is for voice, which the bot has none of.
 WARNINGS = ("-W", "default", "-W", "ignore:'audioop' is deprecated:DeprecationWarning")
 
-# Shorter than the bot itself waits for a disk.
+# Shorter than SQLite itself waits for another program.
 LONGER_THAN_DISCORD_WAITS_S = 3.5
+LONGER_THAN_SQLITE_WAITS_S = 6.5
 
 # Several questions in a row from few people: limits get tests of their own.
 GENEROUS = {"STUDY_BOT_QUESTION_PACE_SECONDS": "0", "STUDY_BOT_OPEN_QUESTIONS": "100"}

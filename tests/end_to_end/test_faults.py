@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from tests.end_to_end.driver import Json, Page, launch, until
-from tests.end_to_end.process import Bot, running
+from tests.end_to_end.process import LONGER_THAN_SQLITE_WAITS_S, Bot, running
 from tests.end_to_end.talk import TAKEN, Talk, make_talk, said, text_of
 from tests.end_to_end.trust import hold_against_description
 from tests.patience import LONG_SECONDS
@@ -71,22 +71,36 @@ class Storm:
 
 async def storm(talk: Talk, *faults: dict[str, Any]) -> Storm:
     """Ask, change, delete and vote, with something going wrong in the middle of it."""
+    before = await calm(talk)
+    for fault in faults:
+        await talk.page.fault(**fault)
+    return await go_on(before)
+
+
+async def calm(talk: Talk) -> Storm:
+    """Ask three questions."""
     one, other, third = talk.attendees
     first = await talk.taken(one, "Q. 前の質問")
     edited = await talk.taken(other, "Q. 書き間違い")
     deleted = await talk.taken(third, "Q. 消す質問")
-    for fault in faults:
-        await talk.page.fault(**fault)
+    return Storm(talk, [first, edited, deleted], edited, deleted, first)
+
+
+async def go_on(weather: Storm) -> Storm:
+    """Ask more, change, delete and vote."""
+    talk = weather.talk
+    one, other, third = talk.attendees
+    first = weather.voted
     during = [
         await talk.ask(person, f"Q. 最中の質問{number}")
         for number, person in enumerate(talk.attendees)
     ]
-    await talk.page.edit(other, talk.channel, edited["id"], "Q. 書き直した")
-    await talk.page.delete(third, talk.channel, deleted["id"])
+    await talk.page.edit(other, talk.channel, weather.edited["id"], "Q. 書き直した")
+    await talk.page.delete(third, talk.channel, weather.deleted["id"])
     await talk.page.react(other, talk.channel, first["id"], "👍")
     gone = await talk.ask(one, "Q. すぐ消した質問", reply_to=first["id"])
     await talk.page.delete(one, talk.channel, gone["id"])
-    return Storm(talk, [first, edited, deleted, *during], edited, deleted, first)
+    return replace(weather, messages=[*weather.messages, *during])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +226,24 @@ async def test_a_person_gets_a_sentence_though_the_answer_fails(
     assert record["state"] == "replied"
     assert said(record)
     assert talk.question(1)["state"] == "current"
+
+
+@pytest.mark.slow
+async def test_what_people_do_while_another_program_holds_the_file_is_not_lost(
+    page: Page, bot: Bot
+):
+    talk = await make_talk(page, bot)
+    await talk.start()
+    weather = await calm(talk)
+    with bot.disk_busy():
+        weather = await go_on(weather)
+        asked = page.slash(talk.speaker, talk.channel, "session edit", title="遅い夜")
+        asking = asyncio.create_task(asked)
+        await asyncio.sleep(LONGER_THAN_SQLITE_WAITS_S)
+        assert len(talk.questions()) == 3
+    await weather.passed()
+    assert (await asking)["state"] == "replied"
+    assert talk.session()["title"] == "遅い夜"
 
 
 @pytest.mark.slow
