@@ -1,5 +1,6 @@
 """However notes are made, time goes with their length and not its square."""
 
+import gc
 import time
 
 import pytest
@@ -58,18 +59,29 @@ KINDS = {
 }
 
 
-def seconds(notes: str) -> float:
-    """Return the processor's time for it, the best of three: the others were disturbed."""
-    return min(once(notes) for _ in range(3))
-
-
 def once(notes: str) -> float:
-    start = time.process_time()
-    split(render(notes))
-    return time.process_time() - start
+    """Return the processor's time for it, in seconds.
+
+    Without the garbage collector, which goes through all that this process has ever made.
+    """
+    gc.collect()
+    gc.disable()
+    try:
+        start = time.process_time()
+        split(render(notes))
+        return time.process_time() - start
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_time_goes_with_the_length(kind: str):
-    short, long = (KINDS[kind](length) for length in (SHORT, SHORT * TIMES))
-    assert seconds(long) <= MOST * max(seconds(short), 0.01)
+    notes = short, long = [KINDS[kind](length) for length in (SHORT, SHORT * TIMES)]
+    best = dict.fromkeys(notes, float("inf"))
+    # The best of each is what it takes: the others were disturbed.
+    for number in range(10):
+        for each in notes:
+            best[each] = min(best[each], once(each))
+        if number and best[long] <= MOST * max(best[short], 0.01):
+            return
+    pytest.fail(f"{best[long]:.3f} s against {best[short]:.3f} s for the {TIMES}th part")
