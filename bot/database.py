@@ -25,6 +25,7 @@ T = TypeVar("T")
 # people write in the chat meanwhile must not be lost, and keeps its order in the queue behind.
 _PATIENCE_MS = 5000
 _WRITE_SECONDS = 60.0
+_TRY_MS = 250
 _PAUSE_SECONDS = 0.01
 
 
@@ -66,7 +67,7 @@ class Transaction:
 class _Connection(aiosqlite.Connection):
     """An aiosqlite connection that runs a whole function in one hop to its thread."""
 
-    is_leaving = False
+    ends_at = float("inf")
 
     async def run(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         # aiosqlite leaves this one method untyped.
@@ -84,10 +85,12 @@ class _Connection(aiosqlite.Connection):
             raise ValueError("no active connection")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[T] = loop.create_future()
+        # From now on: who waits behind others that wait does so no longer than they.
+        until = time.monotonic() + _WRITE_SECONDS
 
         def job() -> None:
             try:
-                self._begin(connection)
+                self._begin(connection, until)
                 result, callbacks = _in_transaction(connection, work, args, kwargs)
             except BaseException as error:  # noqa: BLE001 - it is for whoever waits
                 loop.call_soon_threadsafe(_fail, done, error)
@@ -98,13 +101,12 @@ class _Connection(aiosqlite.Connection):
         queue.put_nowait((None, job))
         return done
 
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + _WRITE_SECONDS
+    def _begin(self, connection: sqlite3.Connection, until: float) -> None:
         while True:
             try:
                 connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
-                if not is_busy(error) or self.is_leaving or time.monotonic() > deadline:
+                if not is_busy(error) or time.monotonic() > min(until, self.ends_at):
                     raise
             else:
                 return
@@ -196,8 +198,8 @@ class Database:
         await asyncio.to_thread(backup, self.path, target)
 
     def hurry(self) -> None:
-        """Have writes wait less long for another program from now on: this one is to end."""
-        self._writer.is_leaving = True
+        """Have writes wait for another program for seconds only: this one is to end."""
+        self._writer.ends_at = time.monotonic() + _PATIENCE_MS / 1000
 
     async def close(self) -> None:
         """Close both connections; their threads end. Closing twice is fine."""
@@ -257,6 +259,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, known: list[Migration])
     # What is erased is overwritten, not only unlinked.
     connection.execute("PRAGMA secure_delete = ON")
     migrate(connection, path, known)
+    # From now on writes try again by themselves: see `_begin`.
+    connection.execute(f"PRAGMA busy_timeout = {_TRY_MS:d}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

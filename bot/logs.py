@@ -29,7 +29,13 @@ def configure(log_format: str, level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=False),
         ]
         if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # Its richer one shows the variables: what people wrote, and secrets.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

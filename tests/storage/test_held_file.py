@@ -19,6 +19,7 @@ NUMBERS = Migration(1, "0001_numbers.sql", "CREATE TABLE numbers (n INTEGER) STR
 @pytest.fixture
 async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     monkeypatch.setattr(module, "_PATIENCE_MS", 50)
+    monkeypatch.setattr(module, "_TRY_MS", 20)
     opened = await Database.open(tmp_path / "numbers.sqlite3", migrations=[NUMBERS])
     yield opened
     await opened.close()
@@ -60,6 +61,20 @@ async def test_one_that_is_held_for_too_long_is_told_of(
         assert is_busy(raised.value)
     await database.write(put, 2)
     assert await database.read(all_numbers) == [2]
+
+
+async def test_many_that_wait_together_are_told_together(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WRITE_SECONDS", 1.0)
+    with held(database):
+        writing = [asyncio.create_task(database.write(put, number)) for number in range(20)]
+        # One after the other it would take twenty seconds.
+        async with asyncio.timeout(10):
+            ended = await asyncio.gather(*writing, return_exceptions=True)
+    assert all(isinstance(error, Exception) and is_busy(error) for error in ended)
+    await database.write(put, 99)
+    assert await database.read(all_numbers) == [99]
 
 
 async def test_who_leaves_waits_no_longer(database: Database) -> None:

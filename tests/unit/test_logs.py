@@ -40,6 +40,21 @@ for greeting in (b"", HELLO, HELLO + b"much\\r\\nmore\\r\\n", b"220 hello\\r\\n"
 """
 
 
+FAILURE = """
+import structlog
+from bot import logs
+logs.configure("text", "INFO")
+
+def fail(secret):
+    raise ValueError("no")
+
+try:
+    fail("the " + "token")
+except ValueError:
+    structlog.get_logger("bot").exception("failed")
+"""
+
+
 def logged(program: str) -> list[str]:
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
@@ -50,6 +65,13 @@ def logged(program: str) -> list[str]:
 def test_libraries_say_what_is_worth_a_look():
     events = [json.loads(line)["event"] for line in logged(LIBRARIES)]
     assert events == ["told", "worth a look", "lost"]
+
+
+def test_a_failure_is_written_with_its_place_and_no_values():
+    text = "\n".join(logged(FAILURE))
+    assert "ValueError: no" in text
+    assert "in fail" in text
+    assert "the token" not in text
 
 
 @pytest.mark.slow
