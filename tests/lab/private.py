@@ -25,6 +25,7 @@ from bot.lab.drivers import connect
 from bot.lab.errors import HostUnreachable
 from bot.lab.model import HostSettings
 from tests.lab import registry as registries
+from tests.lab.namespaces import namespaces
 
 NEEDED = ("dockerd", "containerd", "tini", "unshare", "nsenter", "setpriv", "ip", "mount")
 START = """\
@@ -151,39 +152,16 @@ def private_engine(
         mount_data = f"mount -o loop {disk} {folder}/data"
     script = folder / "start.sh"
     script.write_text(START.format(folder=folder, mount_data=mount_data))
-    with (folder / "init.log").open("wb") as log:
-        first = subprocess.Popen(
-            (
-                *("setpriv", "--pdeathsig", "KILL"),
-                *("unshare", "--net", "--mount", "--pid", "--fork", "--kill-child"),
-                *("--mount-proc", "--propagation", "private", "sh", str(script)),
-            ),
-            stdout=log,
-            stderr=log,
-        )
     engine: PrivateEngine | None = None
     try:
-        init = _init_of(first, folder / "init.log")
-        engine = PrivateEngine(folder, name, _connect(name, init), init)
-        engine.start(*options)
-        yield engine
+        with namespaces(script, folder / "init.log") as init:
+            engine = PrivateEngine(folder, name, _connect(name, init), init)
+            engine.start(*options)
+            yield engine
     finally:
-        first.kill()
-        first.wait(10)
         if engine is not None:
             engine.gone()
         _clean_up(folder, name)
-
-
-def _init_of(first: subprocess.Popen[bytes], log: Path) -> int:
-    """Wait for the first process in the namespaces to have set them up."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until and first.poll() is None:
-        for child in psutil.Process(first.pid).children():
-            if child.name() == "tini":
-                return child.pid
-        time.sleep(0.02)
-    pytest.skip(f"no namespaces can be made here: {log.read_text()}")
 
 
 def _connect(name: str, init: int) -> str:

@@ -23,6 +23,7 @@ import pytest
 from bot.lab.drivers import connect_guests
 from bot.lab.errors import LabError
 from bot.lab.model import HostSettings
+from tests.lab.namespaces import namespaces
 
 NEEDED = ("libvirtd", "qemu-system-x86_64", "tini", "unshare", "nsenter", "setpriv", "ip", "mount")
 START = """\
@@ -140,38 +141,16 @@ def private_libvirt() -> Iterator[PrivateLibvirt]:
     (folder / "etc" / "libvirtd.conf").write_text(CONFIGURED.format(uuid=uuid))
     script = folder / "start.sh"
     script.write_text(START.format(folder=folder, name=name))
-    with (folder / "init.log").open("wb") as log:
-        first = subprocess.Popen(
-            (
-                *("setpriv", "--pdeathsig", "KILL"),
-                *("unshare", "--net", "--mount", "--pid", "--uts", "--fork", "--kill-child"),
-                *("--mount-proc", "--propagation", "private", "sh", str(script)),
-            ),
-            stdout=log,
-            stderr=log,
-        )
     own: PrivateLibvirt | None = None
     try:
-        own = PrivateLibvirt(folder, _init_of(first, folder / "init.log"))
-        own.start()
-        yield own
+        with namespaces(script, folder / "init.log", "--uts") as init:
+            own = PrivateLibvirt(folder, init)
+            own.start()
+            yield own
     finally:
-        first.kill()
-        first.wait(10)
         if own is not None:
             own.gone()
         until = time.monotonic() + 10
         while folder.exists() and time.monotonic() < until:
             shutil.rmtree(folder, ignore_errors=True)
             time.sleep(0.1)
-
-
-def _init_of(first: subprocess.Popen[bytes], log: Path) -> int:
-    """Wait for the first process in the namespaces to have set them up."""
-    until = time.monotonic() + 10
-    while time.monotonic() < until and first.poll() is None:
-        for child in psutil.Process(first.pid).children():
-            if child.name() == "tini":
-                return child.pid
-        time.sleep(0.02)
-    pytest.skip(f"no namespaces can be made here: {log.read_text()}")
